@@ -27,7 +27,7 @@ class Environment(StrEnum):
     PRODUCTION = "production"
 
 
-class BadSettings(ValueError):  # noqa: N818 (named for what is wrong, as every exception here)
+class BadSettings(ValueError):
     """Some settings cannot be used; each line names one and the remedy."""
 
     def __init__(self, lines: list[str]) -> None:

@@ -22,7 +22,7 @@ pubsub: PubSub
 limiter: Limiter
 
 
-class NotRunning(RuntimeError):  # noqa: N818 (named for what is wrong)
+class NotRunning(RuntimeError):
     """This service is not running; start one of ``application``'s trees around the call."""
 
 

@@ -32,14 +32,14 @@ from myapp.kit.topics import JSON, Channel, Topic, ignore
 
 __all__ = ["SYSTEM", "NotPermitted", "Role", "Scope", "SignedIn", "SignedInPerson"]
 
-DEVELOPMENT_PASSWORD = "myapp-development"  # noqa: S105 (public on purpose; refused outside development)
+DEVELOPMENT_PASSWORD = "myapp-development"
 SESSION_DAYS = 30
 _PER_ADDRESS = "30/minute"
 _PER_EMAIL = "10/minute"
 WRONG = "The email or the password is wrong."
 
 
-class TooManyAttempts(PermissionError):  # noqa: N818 (named for what is wrong)
+class TooManyAttempts(PermissionError):
     """Too many attempts to sign in; wait a little and try again."""
 
     def __init__(self, wait_s: float) -> None:

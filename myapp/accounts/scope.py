@@ -18,7 +18,7 @@ class Role(StrEnum):
         return list(Role).index(self)
 
 
-class NotPermitted(PermissionError):  # noqa: N818 (named for what is wrong)
+class NotPermitted(PermissionError):
     """Your role in this workspace does not allow this; ask one of its admins."""
 
 

@@ -44,19 +44,19 @@ M = TypeVar("M", bound=SQLModel)
 _UNSCOPED = "repo_unscoped"
 
 
-class NotFound(LookupError):  # noqa: N818 (named for what is wrong)
+class NotFound(LookupError):
     """There is no such record in this workspace, or no longer."""
 
 
-class NoScope(RuntimeError):  # noqa: N818
+class NoScope(RuntimeError):
     """A statement on a workspace-owned table needs a scope with a workspace."""
 
 
-class NoTransaction(RuntimeError):  # noqa: N818
+class NoTransaction(RuntimeError):
     """Open ``repo.transaction(scope)`` or ``repo.snapshot(scope)`` around this call."""
 
 
-class ForeignTransaction(RuntimeError):  # noqa: N818
+class ForeignTransaction(RuntimeError):
     """This transaction was opened by another task; open one of your own."""
 
 
