@@ -32,7 +32,7 @@ from myapp.kit.topics import JSON, Channel, Topic, ignore
 
 __all__ = ["SYSTEM", "NotPermitted", "Role", "Scope", "SignedIn", "SignedInPerson"]
 
-DEVELOPMENT_PASSWORD = "myapp-development"
+DEVELOPMENT_PASSWORD = "myapp-development"  # noqa: S105 (public on purpose; refused outside development)
 SESSION_DAYS = 30
 _PER_ADDRESS = "30/minute"
 _PER_EMAIL = "10/minute"

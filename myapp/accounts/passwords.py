@@ -19,7 +19,7 @@ async def hash_password(password: str) -> str:
 
 async def verify_password(password: str, password_hash: str | None) -> bool:
     """Whether the password matches; for None the same work is done, so that time tells nothing."""
-    global _decoy
+    global _decoy  # noqa: PLW0603 (computed once, on first need: it costs 100 ms)
     if password_hash is None:
         if _decoy is None:
             _decoy = await hash_password("nobody has this password")

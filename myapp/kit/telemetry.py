@@ -59,6 +59,7 @@ def configure(*, level: str = "info", is_json: bool = True) -> None:
     for noisy in (
         "procrastinate",
         "uvicorn.access",
+        "uvicorn.error",
         "socketio",
         "engineio",
         "websockets",

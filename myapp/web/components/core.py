@@ -308,4 +308,4 @@ def _tab(label: Child, href: Text, is_current: Flag, count: Child | None) -> rx.
 
 def _script(value: rx.Var, template: str) -> rx.Var[str]:
     # Formatting belongs to the browser: a server-side var would cost an event per change.
-    return rx.Var(template.format(value), _var_data=value._get_all_var_data()).to(str)
+    return rx.Var(template.format(value), _var_data=value._get_all_var_data()).to(str)  # noqa: SLF001 - the documented way to keep a var's imports and hooks

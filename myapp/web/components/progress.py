@@ -104,5 +104,5 @@ def _fate(label: str, count: Number) -> rx.Component:
 def _percent(value: Number) -> Number:
     if isinstance(value, rx.Var):
         script = f"Math.min(100, Math.max(0, Math.floor(Number({value}) || 0)))"
-        return rx.Var(script, _var_data=value._get_all_var_data()).to(int)
+        return rx.Var(script, _var_data=value._get_all_var_data()).to(int)  # noqa: SLF001 - keeps the var's imports and hooks
     return min(100, max(0, int(value)))
