@@ -1,0 +1,100 @@
+"""The gate: what stands around all HTTP: request ids, who may open a workspace, errors as pages.
+
+Documents under ``/w/<slug>/`` are opened to members of that workspace only; the State of each page asks
+again over its socket. Failures end here: logged with the request's id, shown without a trace of it.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from myapp.kit.ids import uuid7
+from myapp.kit.repo import NotFound
+from myapp.web import auth, documents, people
+
+log = structlog.get_logger(__name__)
+
+_QUIET = ("/health", "/ready", "/assets/", "/_event")
+
+
+class Gate:
+    """ASGI middleware in front of the app's routes and its frontend."""
+
+    def __init__(
+        self, app: ASGIApp, is_page: Callable[[str], bool], routes: Sequence[Route]
+    ) -> None:
+        self._app = app
+        self._is_page = is_page
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request; sockets pass."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        request_id = uuid7().hex
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started, status = time.perf_counter(), [0]
+
+        async def note_status(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                status[0] = message["status"]
+            await send(message)
+
+        try:
+            response = await self._answer(request)
+            await (response or self._app)(scope, receive, note_status)
+        except Exception:  # the boundary of HTTP
+            log.exception("request_failed", path=request.url.path)
+            if not status[0]:
+                failed = documents.error(request, 500, request_id)
+                await failed(scope, receive, note_status)
+        if not request.url.path.startswith(_QUIET):
+            log.info(
+                "request",
+                method=request.method,
+                path=request.url.path,
+                status=status[0],
+                ms=round((time.perf_counter() - started) * 1000, 1),
+            )
+
+    async def _answer(self, request: Request) -> Response | None:
+        """Return what ends the request here, or None to let it through."""
+        path = request.url.path
+        if request.method not in {"GET", "HEAD"} or not wants_document(request):
+            return None
+        if any(route.path_regex.match(path) for route in self._routes):
+            return None
+        if not path.startswith("/w/"):
+            return None if self._is_page(path) or "." in path else documents.error(request, 404)
+        slug = path.split("/")[2]
+        identity = await people.authenticate(request.cookies, {})
+        if identity is None:
+            return RedirectResponse(auth.sign_in_address(_with_query(request)), 303)
+        try:
+            await people.scope_of(identity, slug)
+        except NotFound:
+            return documents.error(request, 404)
+        return None if self._is_page(path) else documents.error(request, 404)
+
+
+def wants_document(request: Request) -> bool:
+    """Whether a browser asks for a page rather than for one of its parts."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+def _with_query(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+async def not_found(request: Request, _error: Any = None) -> Response:
+    """Answer an address nothing answers to."""
+    return documents.error(request, 404)

@@ -1,0 +1,409 @@
+"""Contacts: the shared list, live, and the form beside it, by URL."""
+
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+import reflex as rx
+
+from myapp import contacts
+from myapp.accounts import Role
+from myapp.contacts import ContactQuery, ContactRow, ContactView
+from myapp.kit.repo import NotFound
+from myapp.kit.result import Error, Ok
+from myapp.live import form
+from myapp.live.form import FormState
+from myapp.live.state import allow
+from myapp.live.stream import Stream
+from myapp.web.components import core, feedback, fields, layouts, tables
+from myapp.web.shell import ScopedState, Shell, page
+
+ROUTE = "/w/[workspace]/contacts/[[...splat]]"
+_FIELDS = ("first_name", "last_name", "email", "phone", "organization_name", "notes")
+
+
+class ContactIndex(ScopedState, rx.State):
+    """Lists the workspace's contacts and follows every change to them."""
+
+    rows = Stream(ContactRow, kind="contacts")
+    total: int = 0
+    page: int = 1
+    pages: int = 1
+    search: str = ""
+    sort: str = "name"
+    is_descending: bool = False
+    is_ready: bool = False
+
+    @allow(Role.VIEWER)
+    async def _mount(self) -> None:
+        self._read_address()
+        await self._join(contacts.topic(self._scope), self.rows)
+        await self._load()
+        self.is_ready = True
+
+    def _page_title(self) -> str:
+        return "Contacts"
+
+    @rx.event
+    @allow(Role.VIEWER)
+    async def refresh(self) -> None:
+        """Ask for the window again, after others' changes."""
+        await self._load()
+
+    @rx.event
+    @allow(Role.VIEWER)
+    async def find(self, words: str) -> Any:
+        """Show the contacts that have all the words."""
+        self.search, self.page = words.strip()[:200], 1
+        return self._go()
+
+    @rx.event
+    @allow(Role.VIEWER)
+    async def sort_by(self, column: str) -> Any:
+        """Sort by a column; again the other way round."""
+        if column not in contacts.SORTS:
+            return None
+        self.is_descending = column == self.sort and not self.is_descending
+        self.sort, self.page = column, 1
+        return self._go()
+
+    @rx.event
+    @allow(Role.VIEWER)
+    async def turn(self, step: int) -> Any:
+        """Go pages forward or back."""
+        self.page = min(max(1, self.page + step), self.pages)
+        return self._go()
+
+    def _go(self) -> Any:
+        # The address is where the list's place lives: it survives a reload and can be sent to others.
+        query: dict[str, str] = {}
+        if self.search:
+            query["search"] = self.search
+        if (self.sort, self.is_descending) != ("name", False):
+            query["sort"] = ("-" if self.is_descending else "") + self.sort
+        if self.page > 1:
+            query["page"] = str(self.page)
+        tail = f"?{urlencode(query)}" if query else ""
+        return rx.redirect(f"{self._base}/contacts{tail}", replace=True)
+
+    def _read_address(self) -> None:
+        query = self._params
+        sort = str(query.get("sort") or "name")
+        self.is_descending, self.sort = sort.startswith("-"), sort.removeprefix("-")
+        self.search = str(query.get("search") or "")
+        page_number = str(query.get("page") or "1")
+        self.page = int(page_number) if page_number.isdecimal() and len(page_number) < 7 else 1
+
+    async def _load(self) -> None:
+        query = ContactQuery(self.search, self.sort, self.is_descending, self.page)
+        window = await contacts.list_contacts(self._scope, query)
+        self.rows.reset(window.rows, seq=window.seq, total=window.total)
+        self.total, self.page, self.pages = window.total, window.page, window.pages
+
+    @rx.var
+    def summary(self) -> str:
+        """Which of the contacts the page shows."""
+        if not self.total:
+            return "No contacts"
+        first = (self.page - 1) * contacts.PAGE_SIZE + 1
+        last = min(self.page * contacts.PAGE_SIZE, self.total)
+        return f"{first:,}–{last:,} of {self.total:,}"  # noqa: RUF001 (a range is set with an en dash)
+
+
+class ContactForm(ScopedState, rx.State):
+    """The form for a new contact and for changing one, named by the address."""
+
+    mode: str = ""
+    contact_id: str = ""
+    values: dict[str, str] = {}  # noqa: RUF012 (Reflex copies defaults per session)
+    further: str = ""
+    form: FormState = FormState()
+    is_deleting: bool = False
+
+    @allow(Role.VIEWER)
+    async def _mount(self) -> None:
+        match list(self._params.get("splat") or []):
+            case []:
+                self.mode, self.contact_id = "", ""
+            case ["new"]:
+                self._open("new", None)
+            case [contact_id, "edit"] if _is_uuid(contact_id):
+                try:
+                    self._open("edit", await contacts.get_contact(self._scope, UUID(contact_id)))
+                except NotFound:
+                    self._open("missing", None)
+            case _:
+                self._open("missing", None)
+
+    def _page_title(self) -> str | None:
+        return {"new": "New contact", "edit": "Edit contact"}.get(self.mode)
+
+    def _open(self, mode: str, contact: ContactView | None) -> None:
+        self.mode = mode
+        self.contact_id = contact.id if contact else ""
+        self.values = contacts.form_values(contact) if contact else dict.fromkeys(_FIELDS, "")
+        more = [*contact.emails[1:], *contact.phones[1:]] if contact else []
+        self.further = ", ".join(more)
+        self.form = FormState()
+        self.is_deleting = False
+
+    @rx.event
+    @allow(Role.MEMBER)
+    async def validate(self, values: dict[str, Any], touched: list[str]) -> None:
+        """Say what is wrong with the touched fields, as they are typed."""
+        changeset = contacts.change_contact(None, _attrs(values))
+        self.form = FormState.of(changeset, touched)
+
+    @rx.event
+    @allow(Role.MEMBER)
+    async def save(self, values: dict[str, Any]) -> Any:
+        """Save the contact; it appears in every open list with its event."""
+        attrs = _attrs(values)
+        if self.mode == "edit":
+            result = await contacts.update_contact(self._scope, UUID(self.contact_id), attrs)
+        else:
+            result = await contacts.create_contact(self._scope, attrs)
+        match result:
+            case Ok(contact):
+                self._flash("success", f"{contact.name} saved")
+                return rx.redirect(f"{self._base}/contacts")
+            case Error(changeset):
+                self.form = FormState.of(changeset)
+        return None
+
+    @rx.event
+    @allow(Role.MEMBER)
+    async def ask_to_delete(self) -> None:
+        """Ask before deleting."""
+        self.is_deleting = not self.is_deleting
+
+    @rx.event
+    @allow(Role.MEMBER)
+    async def delete(self) -> Any:
+        """Delete the contact; its row leaves with the event, here as everywhere."""
+        if not _is_uuid(self.contact_id):
+            return None
+        await contacts.delete_contact(self._scope, UUID(self.contact_id))
+        self._flash("success", "Contact deleted")
+        return rx.redirect(f"{self._base}/contacts")
+
+
+def contact_index() -> rx.Component:
+    """The list, with the form beside it when the address names one."""
+    return page(
+        "contacts",
+        core.header(
+            "Contacts",
+            core.number(ContactIndex.total),
+            actions=[
+                core.link_button("Import", Shell.base + "/imports/new", icon_name="file-up"),
+                core.link_button(
+                    "New contact",
+                    Shell.base + "/contacts/new",
+                    variant="primary",
+                    icon_name="plus",
+                ),
+            ],
+        ),
+        layouts.page(
+            tables.toolbar(
+                fields.searchbox(
+                    "Search contacts",
+                    default_value=ContactIndex.search,
+                    on_change=ContactIndex.find.debounce(200),
+                    key="search",
+                )
+            ),
+            rx.cond(
+                (ContactIndex.total > 0) | (ContactIndex.rows.length() > 0),
+                contact_table(),
+                nothing_to_show(),
+            ),
+            is_dense=True,
+        ),
+        rx.match(
+            ContactForm.mode,
+            ("new", contact_form("New contact", is_new=True)),
+            ("edit", contact_form("Edit contact", is_new=False)),
+            ("missing", missing_contact()),
+            rx.fragment(),
+        ),
+        is_ready=ContactIndex.is_ready,
+    )
+
+
+def contact_table() -> rx.Component:
+    """The rows, keyed, so that a change to one leaves the others' elements alone."""
+    return rx.fragment(
+        tables.table(
+            "Contacts",
+            [
+                tables.sort_head(
+                    "Name",
+                    direction_of("name"),
+                    "main",
+                    on_click=ContactIndex.sort_by("name"),
+                ),
+                tables.head("Email", "secondary"),
+                tables.head("Phone", "optional"),
+                tables.head("Organization", "secondary"),
+                tables.sort_head(
+                    "Changed",
+                    direction_of("updated"),
+                    "optional",
+                    "number",
+                    on_click=ContactIndex.sort_by("updated"),
+                ),
+            ],
+            rx.foreach(ContactIndex.rows, contact_row),
+        ),
+        tables.pagination(
+            ContactIndex.summary,
+            previous=tables.page_button(
+                "Previous", is_disabled=ContactIndex.page <= 1, on_click=ContactIndex.turn(-1)
+            ),
+            following=tables.page_button(
+                "Next",
+                is_disabled=ContactIndex.page >= ContactIndex.pages,
+                on_click=ContactIndex.turn(1),
+            ),
+        ),
+    )
+
+
+def direction_of(column: str) -> rx.Var:
+    """Return a column's sort direction for its head."""
+    return rx.cond(
+        ContactIndex.sort == column,
+        rx.cond(ContactIndex.is_descending, "descending", "ascending"),
+        "none",
+    )
+
+
+def contact_row(row: rx.Var[ContactRow]) -> rx.Component:
+    """One contact."""
+    return tables.row(
+        tables.main_cell(
+            row.name,
+            href=Shell.base + "/contacts/" + row.id + "/edit",
+            sub=rx.cond(row.email, row.email, row.phone),
+            letters=core.initials(row.name),
+        ),
+        tables.cell(row.email, "secondary", title=row.email),
+        tables.cell(row.phone, "optional"),
+        tables.cell(row.organization, "secondary", title=row.organization),
+        tables.cell(core.moment(row.updated_at), "optional", "number"),
+        is_current=ContactForm.contact_id == row.id,
+        key=row.id,
+    )
+
+
+def nothing_to_show() -> rx.Component:
+    """What stands where no contact is: an empty workspace, or a search without a match."""
+    return core.card(
+        rx.cond(
+            ContactIndex.search != "",
+            feedback.empty_state(
+                "search-x",
+                "Nothing matches " + ContactIndex.search,
+                "Search looks at names, email addresses, phones and organizations.",
+                action=core.link_button("Clear search", Shell.base + "/contacts"),
+            ),
+            feedback.empty_state(
+                "users",
+                "No contacts yet",
+                "Import a file, or write down the first one yourself. "
+                "Everyone in the workspace sees them at once.",
+                action=core.link_button(
+                    "Import a file", Shell.base + "/imports/new", icon_name="file-up"
+                ),
+            ),
+        )
+    )
+
+
+def contact_form(title: str, *, is_new: bool) -> rx.Component:
+    """The form in its panel; typed text is the browser's, the server sends only errors."""
+
+    def field(name: str, label: str, **options: Any) -> rx.Component:
+        return form.field(
+            name,
+            label,
+            default=ContactForm.values[name],
+            errors=ContactForm.form.errors[name],
+            **options,
+        )
+
+    return core.panel(
+        title,
+        form.form(
+            fields.form_row(
+                field("first_name", "First name", auto_focus=is_new, auto_complete="off"),
+                field("last_name", "Last name", auto_complete="off"),
+            ),
+            field("email", "Email", type="email", auto_complete="off"),
+            field("phone", "Phone", type="tel", auto_complete="off"),
+            field("organization_name", "Organization", auto_complete="off"),
+            field("notes", "Notes", type="textarea"),
+            rx.cond(
+                ContactForm.further != "",
+                rx.el.p("Also: ", ContactForm.further, class_name="field__hint"),
+                rx.fragment(),
+            ),
+            fields.form_actions(
+                form.submit("Save"),
+                core.link_button("Cancel", Shell.base + "/contacts", variant="ghost"),
+                *([] if is_new else [delete_buttons()]),
+            ),
+            id="contact",
+            on_validate=ContactForm.validate,
+            on_save=ContactForm.save,
+            key="contact-" + ContactForm.contact_id,
+        ),
+        close_href=Shell.base + "/contacts",
+    )
+
+
+def delete_buttons() -> rx.Component:
+    """Delete, and the question before it."""
+    return rx.cond(
+        ContactForm.is_deleting,
+        rx.el.div(
+            core.button("Keep", variant="ghost", on_click=ContactForm.ask_to_delete),
+            core.button("Really delete", variant="danger", on_click=ContactForm.delete),
+            class_name="cluster push-end",
+        ),
+        core.button(
+            "Delete",
+            variant="danger",
+            icon_name="trash-2",
+            class_name="push-end",
+            on_click=ContactForm.ask_to_delete,
+        ),
+    )
+
+
+def missing_contact() -> rx.Component:
+    """The panel for an address that names no contact, or no longer."""
+    return core.panel(
+        "No such contact",
+        feedback.empty_state(
+            "user-x",
+            "This contact does not exist",
+            "It may have been deleted, or the address is mistyped.",
+            action=core.link_button("Show all contacts", Shell.base + "/contacts"),
+        ),
+        close_href=Shell.base + "/contacts",
+    )
+
+
+def _attrs(values: dict[str, Any]) -> dict[str, str]:
+    return {name: str(values[name]) for name in _FIELDS if name in values}
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

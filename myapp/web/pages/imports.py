@@ -1,0 +1,578 @@
+"""Imports: the live list, the upload, and an import's page from preview to receipt."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import reflex as rx
+
+from myapp import imports
+from myapp.accounts import Role
+from myapp.imports import ImportBatchView
+from myapp.kit.repo import NotFound
+from myapp.kit.result import Error
+from myapp.live.state import allow
+from myapp.live.stream import Stream
+from myapp.live.vars import LiveVar
+from myapp.web.components import core, feedback, fields, layouts, progress, tables
+from myapp.web.components.uploader import uploader
+from myapp.web.shell import ScopedState, Shell, page
+
+TARGETS = [
+    ("ignore", "Do not import"),
+    ("first_name", "First name"),
+    ("last_name", "Last name"),
+    ("name", "Full name"),
+    ("email", "Email"),
+    ("phone", "Phone"),
+    ("organization", "Organization"),
+    ("notes", "Notes"),
+]
+DELIMITERS = [(",", "Comma"), (";", "Semicolon"), ("\t", "Tab"), ("|", "Bar"), (":", "Colon")]
+ENCODINGS = [
+    (name, name)
+    for name in (
+        "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1", "cp1250",
+        "cp1251", "koi8-r", "mac-roman", "shift_jis", "euc-jp", "gb18030", "big5", "euc-kr",
+    )
+]  # fmt: skip
+HEADERS = [("yes", "Column names"), ("no", "A contact")]
+_NO_BATCH = ImportBatchView.nothing()
+
+
+@dataclass(frozen=True)
+class PreviewColumn:
+    """A column of the file, what it becomes, and what stands in it."""
+
+    index: int
+    name: str
+    target: str
+    samples: str
+
+
+@dataclass(frozen=True)
+class Remark:
+    """One line about a row: where, what, why."""
+
+    line: int
+    column: str
+    value: str
+    reason: str
+
+
+class ImportIndex(ScopedState, rx.State):
+    """Lists the workspace's imports and follows their progress."""
+
+    rows = Stream(ImportBatchView, kind="imports")
+    is_ready: bool = False
+
+    @allow(Role.VIEWER)
+    async def _mount(self) -> None:
+        await self._join(imports.list_topic(self._scope), self.rows)
+        await self._load()
+        self.is_ready = True
+
+    def _page_title(self) -> str:
+        return "Imports"
+
+    @rx.event
+    @allow(Role.VIEWER)
+    async def refresh(self) -> None:
+        """Ask for the list again, after an import came or went."""
+        await self._load()
+
+    async def _load(self) -> None:
+        window = await imports.list_batches(self._scope)
+        self.rows.reset(window.rows, seq=window.seq, total=window.total)
+
+
+class ImportNew(ScopedState, rx.State):
+    """The upload."""
+
+    limit_bytes: int = 0
+    is_ready: bool = False
+
+    @allow(Role.MEMBER)
+    async def _mount(self) -> None:
+        self.limit_bytes = imports.upload_limit()
+        self.is_ready = True
+
+    def _page_title(self) -> str:
+        return "New import"
+
+
+class ImportShow(ScopedState, rx.State):
+    """One import: what was found in the file, its progress, what became of each row."""
+
+    batch = LiveVar(ImportBatchView, _NO_BATCH, kind="import")
+    columns: list[PreviewColumn] = []  # noqa: RUF012 (Reflex copies defaults per session)
+    warnings: list[str] = []  # noqa: RUF012
+    encoding: str = ""
+    delimiter: str = ""
+    header: str = "yes"
+    rejected: list[Remark] = []  # noqa: RUF012
+    remarks: list[Remark] = []  # noqa: RUF012
+    problem: str = ""
+    shown_id: str = ""
+    is_missing: bool = False
+    _batch_id: UUID | None = None
+
+    @allow(Role.VIEWER)
+    async def _mount(self) -> None:
+        self.columns, self.rejected, self.remarks, self.problem = [], [], [], ""
+        self.is_missing, self.shown_id = False, ""
+        try:
+            self._batch_id = UUID(str(self._params.get("batch_id")))
+            batch = await imports.get_batch(self._scope, self._batch_id)
+        except (ValueError, NotFound):
+            self.is_missing = True
+            return
+        await self._join(imports.batch_topic(self._scope, self._batch_id), info=True)
+        if batch.phase == "uploaded":
+            await self._show_preview()
+        await self._show_remarks(batch)
+        self.shown_id = batch.id
+
+    def _page_title(self) -> str:
+        return self.batch.filename or "Import"
+
+    async def _handle_info(self, _name: str, data: dict[str, Any]) -> None:
+        # Rejected rows are listed while the import runs; only their number tells that there are more.
+        batch = data.get("batch") or {}
+        if batch.get("rows_rejected", 0) > len(self.rejected) or batch.get("is_done"):
+            await self._show_remarks(self.batch)
+
+    @rx.event
+    @allow(Role.MEMBER)
+    async def read_as(self, setting: str, value: str) -> None:
+        """Read the file another way: its encoding, its delimiter, whether it has a header."""
+        attrs = {"has_header": value == "yes"} if setting == "has_header" else {setting: value}
+        match await imports.update_reading(self._scope, self._id(), attrs):
+            case Error(message):
+                self.problem = str(message)
+            case _:
+                self.problem = ""
+                await self._show_preview()
+
+    @rx.event
+    @allow(Role.MEMBER)
+    async def map_column(self, index: int, target: str) -> None:
+        """Say what a column becomes."""
+        mapping = {column.index: column.target for column in self.columns} | {index: target}
+        match await imports.update_mapping(self._scope, self._id(), mapping):
+            case Error(message):
+                self.problem = str(message)
+            case _:
+                self.problem = ""
+        await self._show_preview()
+
+    @rx.event
+    @allow(Role.MEMBER)
+    async def start(self) -> None:
+        """Start the import; everybody in the workspace sees it run."""
+        match await imports.start_import(self._scope, self._id()):
+            case Error(message):
+                self.problem = str(message)
+            case _:
+                self.columns = []
+
+    @rx.event
+    @allow(Role.MEMBER)
+    async def cancel(self) -> None:
+        """Stop the import within one chunk; what is imported stays."""
+        await imports.cancel_import(self._scope, self._id())
+
+    @rx.event
+    @allow(Role.MEMBER)
+    async def discard(self) -> Any:
+        """Throw an uploaded file away before anything came of it."""
+        await imports.discard(self._scope, self._id())
+        return rx.redirect(f"{self._base}/imports")
+
+    def _id(self) -> UUID:
+        if self._batch_id is None:
+            raise NotFound(NotFound.__doc__)
+        return self._batch_id
+
+    async def _show_preview(self) -> None:
+        preview = await imports.preview(self._scope, self._id())
+        self.columns = [
+            PreviewColumn(
+                index,
+                name,
+                preview.mapping.get(index, "ignore"),
+                " · ".join(
+                    row[index] for row in preview.rows[:4] if len(row) > index and row[index]
+                ),
+            )
+            for index, name in enumerate(preview.columns)
+        ]
+        self.warnings = list(preview.warnings)
+        self.encoding, self.delimiter = preview.encoding, preview.delimiter
+        self.header = "yes" if preview.has_header else "no"
+
+    async def _show_remarks(self, batch: ImportBatchView) -> None:
+        if batch.rows_rejected:
+            rejected = await imports.rejected_rows(self._scope, self._id())
+            self.rejected = [Remark(*each) for each in rejected]
+        if batch.is_done:
+            self.remarks = [
+                Remark(*each) for each in await imports.remarks(self._scope, self._id())
+            ]
+
+
+def batch_progress(batch: Any) -> rx.Component:
+    """An import's bar."""
+    return progress.progress_line("Import progress", batch.percent)
+
+
+def import_index() -> rx.Component:
+    """The list."""
+    new = core.link_button(
+        "New import", Shell.base + "/imports/new", variant="primary", icon_name="plus"
+    )
+    return page(
+        "imports",
+        core.header("Imports", actions=[new]),
+        layouts.page(
+            rx.cond(
+                ImportIndex.rows.length() > 0,
+                tables.table(
+                    "Imports",
+                    [
+                        tables.head("File", "main"),
+                        tables.head("Phase", "optional"),
+                        tables.head("Result", "progress"),
+                        tables.head("Rows", "number", "secondary"),
+                        tables.head("Started by", "optional"),
+                        tables.head("Added", "number", "optional"),
+                    ],
+                    rx.foreach(ImportIndex.rows, import_row),
+                ),
+                core.card(
+                    feedback.empty_state(
+                        "file-up",
+                        "No imports yet",
+                        "Bring in contacts from a CSV file. "
+                        "You see a preview before anything is written.",
+                        action=core.link_button(
+                            "Choose a file", Shell.base + "/imports/new", icon_name="plus"
+                        ),
+                    )
+                ),
+            ),
+            is_dense=True,
+        ),
+        is_ready=ImportIndex.is_ready,
+    )
+
+
+def import_row(batch: rx.Var[ImportBatchView]) -> rx.Component:
+    """One import of the list, its bar while it runs, its result afterwards."""
+    return tables.row(
+        tables.main_cell(
+            batch.filename,
+            href=Shell.base + "/imports/" + batch.id,
+            sub=batch.phase_text + " · " + batch.person_name,
+        ),
+        tables.cell(core.badge(batch.phase_text, tone_of(batch)), "optional"),
+        tables.cell(rx.cond(batch.is_running, batch_progress(batch), result_of(batch)), "progress"),
+        tables.cell(core.number(batch.rows_read), "number", "secondary"),
+        tables.cell(batch.person_name, "optional"),
+        tables.cell(core.moment(batch.inserted_at), "number", "optional"),
+        key=batch.id,
+    )
+
+
+def tone_of(batch: Any) -> rx.Var[str]:
+    """Return the tone of an import's phase."""
+    return rx.match(
+        batch.phase,
+        ("uploaded", "warning"),
+        ("finished", "success"),
+        ("cancelled", "neutral"),
+        ("failed", "danger"),
+        "accent",
+    )
+
+
+def result_of(batch: Any) -> rx.Component:
+    """An ended import in a few words."""
+    return rx.match(
+        batch.phase,
+        ("uploaded", rx.el.span("Ready to start")),
+        ("failed", rx.el.span(batch.problem)),
+        rx.el.span(
+            core.number(batch.rows_created),
+            " created",
+            rx.cond(
+                batch.rows_rejected > 0,
+                rx.el.span(" · ", core.number(batch.rows_rejected), " rejected"),
+                rx.fragment(),
+            ),
+            class_name="numeric",
+        ),
+    )
+
+
+def import_new() -> rx.Component:
+    """The upload's page."""
+    return page(
+        "imports",
+        core.header("New import", back=("Imports", Shell.base + "/imports")),
+        layouts.page(
+            uploader(
+                Shell.base + "/uploads",
+                limit_bytes=ImportNew.limit_bytes,
+                hint="CSV up to 512 MB. You see a preview before anything is written.",
+            ),
+            width="form",
+        ),
+        is_ready=ImportNew.is_ready,
+    )
+
+
+def import_show() -> rx.Component:
+    """One import's page, from preview to receipt."""
+    return page(
+        "imports",
+        rx.cond(ImportShow.is_missing, missing_import(), shown_import()),
+        is_ready=ImportShow.is_missing
+        | ((ImportShow.shown_id != "") & (ImportShow.batch.id == ImportShow.shown_id)),
+    )
+
+
+def shown_import() -> rx.Component:
+    """The stage the import is in."""
+    batch = ImportShow.batch
+    return rx.fragment(
+        core.header(
+            batch.filename,
+            back=("Imports", Shell.base + "/imports"),
+            actions=[
+                rx.match(
+                    batch.phase,
+                    ("uploaded", start_buttons()),
+                    ("finished", core.link_button("Show contacts", Shell.base + "/contacts")),
+                    ("cancelled", rx.fragment()),
+                    ("failed", rx.fragment()),
+                    (
+                        "cancelling",
+                        core.button("Cancelling…", variant="danger", is_disabled=True),
+                    ),
+                    core.button("Cancel import", variant="danger", on_click=ImportShow.cancel),
+                )
+            ],
+        ),
+        layouts.page(
+            rx.cond(
+                ImportShow.problem != "",
+                feedback.banner(
+                    ImportShow.problem, tone="danger", icon_name="triangle-alert", role="alert"
+                ),
+                rx.fragment(),
+            ),
+            rx.cond(batch.phase == "uploaded", preview_stage(), progress_stage()),
+            width="narrow",
+        ),
+    )
+
+
+def start_buttons() -> rx.Component:
+    """What can be done with an uploaded file."""
+    return rx.el.div(
+        feedback.status(ImportShow.batch.phase_text, "warning"),
+        core.button("Discard", variant="ghost", on_click=ImportShow.discard),
+        core.button(
+            "Start import",
+            variant="primary",
+            icon_name="play",
+            is_disabled=ImportShow.problem != "",
+            on_click=ImportShow.start,
+        ),
+        class_name="cluster",
+    )
+
+
+def preview_stage() -> rx.Component:
+    """How the file is read and what its columns become, changeable before anything is written."""
+    return rx.fragment(
+        rx.foreach(
+            ImportShow.warnings,
+            lambda words: feedback.banner(words, tone="warning", icon_name="triangle-alert"),
+        ),
+        core.card(
+            fields.form_row(
+                reading_field("Encoding", "encoding", ENCODINGS, ImportShow.encoding),
+                reading_field("Delimiter", "delimiter", DELIMITERS, ImportShow.delimiter),
+                reading_field("First row", "has_header", HEADERS, ImportShow.header),
+            ),
+            title="How the file is read",
+            action=core.meta(core.size(ImportShow.batch.size_bytes)),
+        ),
+        core.section(
+            "Columns",
+            tables.table(
+                "Columns of the file",
+                [
+                    tables.head("In the file", "plain"),
+                    tables.head("Becomes", "plain"),
+                    tables.head("First rows", "secondary"),
+                ],
+                rx.foreach(ImportShow.columns, column_row),
+            ),
+        ),
+    )
+
+
+def reading_field(
+    label: str, setting: str, options: list[tuple[str, str]], value: rx.Var
+) -> rx.Component:
+    """One setting of how the file is read."""
+    control_id = f"reading-{setting}"
+    return fields.field(
+        label,
+        fields.select(
+            options,
+            id=control_id,
+            value=value,
+            on_change=lambda chosen: ImportShow.read_as(setting, chosen),
+        ),
+        control_id=control_id,
+    )
+
+
+def column_row(column: rx.Var[PreviewColumn]) -> rx.Component:
+    """One column of the file and what it becomes."""
+    return tables.row(
+        tables.cell(rx.el.strong(column.name)),
+        tables.cell(
+            fields.select(
+                TARGETS,
+                label="Column " + column.name,
+                value=column.target,
+                on_change=lambda chosen: ImportShow.map_column(column.index, chosen),
+            ),
+            "control",
+        ),
+        tables.cell(column.samples, "secondary", title=column.samples),
+        key=column.index.to_string(),
+    )
+
+
+def progress_stage() -> rx.Component:
+    """The bar, the six counts, and the rows somebody must look at."""
+    batch = ImportShow.batch
+    return rx.fragment(
+        core.card(
+            core.stack(
+                core.split(
+                    feedback.status(batch.phase_text, tone_of(batch)),
+                    rx.el.strong(batch.percent.to_string() + "%", class_name="numeric"),
+                ),
+                progress.progress_bar(
+                    "Import progress",
+                    batch.percent,
+                    tone=rx.match(
+                        batch.phase, ("finished", "success"), ("failed", "danger"), "accent"
+                    ),
+                ),
+                rx.el.div(
+                    rx.el.span(core.number(batch.rows_read), " rows"),
+                    rx.cond(
+                        batch.rows_per_s > 0,
+                        rx.el.span(core.number(batch.rows_per_s), " rows/s"),
+                        rx.fragment(),
+                    ),
+                    rx.cond(
+                        batch.is_running & (batch.seconds_left >= 0),
+                        rx.el.span(core.number(batch.seconds_left), " s left"),
+                        rx.fragment(),
+                    ),
+                    rx.cond(
+                        batch.rows_left > 0,
+                        rx.el.span(core.number(batch.rows_left), " rows not imported"),
+                        rx.fragment(),
+                    ),
+                    rx.el.span("by ", batch.person_name),
+                    class_name="meta",
+                ),
+                rx.cond(
+                    batch.problem != "",
+                    rx.el.p(batch.problem, class_name="field__error", role="alert"),
+                    rx.fragment(),
+                ),
+                is_tight=True,
+            ),
+        ),
+        progress.fates(
+            created=batch.rows_created,
+            updated=batch.rows_updated,
+            unchanged=batch.rows_unchanged,
+            merged=batch.rows_merged,
+            skipped=batch.rows_skipped,
+            rejected=batch.rows_rejected,
+        ),
+        rx.cond(
+            batch.rows_rejected > 0,
+            remark_table(
+                "Rejected rows",
+                ImportShow.rejected,
+                core.download_button(
+                    "Download rejected rows",
+                    Shell.base + "/imports/" + batch.id + "/rejected.csv",
+                ),
+            ),
+            rx.fragment(),
+        ),
+        rx.cond(
+            ImportShow.remarks.length() > 0,
+            remark_table("Remarks", ImportShow.remarks, rx.fragment()),
+            rx.fragment(),
+        ),
+    )
+
+
+def remark_table(title: str, rows: rx.Var, action: rx.Component) -> rx.Component:
+    """Rows somebody should look at, with line, column, value and reason."""
+    return core.section(
+        title,
+        tables.table(
+            title,
+            [
+                tables.head("Line", "number"),
+                tables.head("Column", "secondary"),
+                tables.head("Value", "plain"),
+                tables.head("Reason", "plain"),
+            ],
+            rx.foreach(rows, remark_row),
+        ),
+        action=action,
+    )
+
+
+def remark_row(remark: rx.Var[Remark]) -> rx.Component:
+    """One such row."""
+    return tables.row(
+        tables.cell(remark.line.to_string(), "number"),
+        tables.cell(remark.column, "secondary"),
+        tables.cell(core.code(remark.value), "wrap"),
+        tables.cell(remark.reason, "wrap"),
+    )
+
+
+def missing_import() -> rx.Component:
+    """What stands at the address of no import."""
+    return rx.fragment(
+        core.header("Import", back=("Imports", Shell.base + "/imports")),
+        layouts.page(
+            core.card(
+                feedback.empty_state(
+                    "file-x",
+                    "This import does not exist",
+                    "It may have been discarded, or the address is mistyped.",
+                    action=core.link_button("All imports", Shell.base + "/imports"),
+                )
+            )
+        ),
+    )
