@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from myapp import application, config
 from myapp.application import Services
 from myapp.config import Settings
-from myapp.live import root
+from myapp.live import connection, root
 from myapp.live.hub import Hub
 from myapp.web import gate, people, router, shell
 from myapp.web.components import core, feedback, layouts
@@ -35,6 +35,7 @@ app = rx.App(
     theme=None,
 )
 root.wrap(app)
+connection.show_while_lost(app, feedback.connection_banner)
 router.add_pages(app)
 
 

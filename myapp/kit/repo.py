@@ -30,7 +30,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlmodel import Field as Column
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, col
 
 from myapp.kit import event_log
 from myapp.kit.changeset import Changeset
@@ -405,7 +405,9 @@ def _add_workspace(state: ORMExecuteState) -> None:
     # Every owned table, not only those named here: related rows are loaded by the same options.
     state.statement = state.statement.options(
         *(
-            with_loader_criteria(table, table.workspace_id == workspace_id, include_aliases=True)
+            with_loader_criteria(
+                table, col(table.workspace_id) == workspace_id, include_aliases=True
+            )
             for table in WorkspaceOwned.__subclasses__()
         )
     )

@@ -47,16 +47,18 @@ class Gate:
         async def note_status(message: Message) -> None:
             if message["type"] == "http.response.start":
                 status[0] = message["status"]
-            await send(message)
+            # A failure's plain words are held back: the page below says it in the app's own style.
+            if status[0] != 500:
+                await send(message)
 
         try:
             response = await self._answer(request)
             await (response or self._app)(scope, receive, note_status)
         except Exception:  # the boundary of HTTP
             log.exception("request_failed", path=request.url.path)
-            if not status[0]:
-                failed = documents.error(request, 500, request_id)
-                await failed(scope, receive, note_status)
+            status[0] = status[0] or 500
+        if status[0] == 500:
+            await documents.error(request, 500, request_id)(scope, receive, send)
         if not request.url.path.startswith(_QUIET):
             log.info(
                 "request",

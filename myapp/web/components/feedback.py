@@ -85,6 +85,18 @@ def banner(
     )
 
 
+def connection_banner() -> rx.Component:
+    """What stands over every page while the connection is lost; it waits two seconds before it shows."""
+    return rx.el.div(
+        banner(
+            "Connection lost. Reconnecting; what you typed stays.",
+            tone="warning",
+            icon_name="wifi-off",
+        ),
+        class_name="connection",
+    )
+
+
 def status(text: Text, tone: Tone | rx.Var[str] = "neutral") -> rx.Component:
     """The phase of something that goes on, told to readers of a screen when it changes."""
     return rx.el.span(core.badge(text, tone), role="status")

@@ -90,7 +90,7 @@ class ContactIndex(ScopedState, rx.State):
         query = self._params
         sort = str(query.get("sort") or "name")
         self.is_descending, self.sort = sort.startswith("-"), sort.removeprefix("-")
-        self.search = str(query.get("search") or "")
+        self.search = str(query.get("search") or "").replace("\0", "")[:200]
         page_number = str(query.get("page") or "1")
         self.page = int(page_number) if page_number.isdecimal() and len(page_number) < 7 else 1
 
