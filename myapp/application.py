@@ -23,6 +23,7 @@ from myapp.kit.jobs import Job, Jobs, worker, workers_of
 from myapp.kit.limiter import Limiter
 from myapp.kit.pubsub import PubSub
 from myapp.kit.repo import Repo
+from myapp.kit.supervisor import Child, Supervisor
 from myapp.kit.topics import Channel
 
 log = structlog.get_logger(__name__)
@@ -99,18 +100,18 @@ async def web(settings: Settings) -> AsyncGenerator[Services]:
 
 
 @contextlib.asynccontextmanager
-async def worker_node(settings: Settings) -> AsyncGenerator[Services]:
-    """Start a job worker beside the services; it stops and hands its jobs back on leaving."""
+async def worker_node(settings: Settings) -> AsyncGenerator[Supervisor]:
+    """Start a job worker beside the services; it stops and hands its jobs back on leaving.
+
+    The supervisor it yields starts the worker again when it fails, and tells when that is in vain.
+    """
     async with services(settings) as running:
         await imports.check_store()
-        working = asyncio.create_task(
-            running.jobs.work(concurrency=settings.worker_concurrency), name="jobs.work"
+        working = Child(
+            "jobs.work", lambda: running.jobs.work(concurrency=settings.worker_concurrency)
         )
-        try:
-            yield running
-        finally:
-            working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
+        async with Supervisor([working]) as supervisor:
+            yield supervisor
 
 
 @contextlib.asynccontextmanager

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import os
+import signal
 from collections.abc import AsyncGenerator
 
 import reflex as rx
@@ -44,7 +45,7 @@ async def lifespan() -> AsyncGenerator[None]:
     """Start services and hub before the first request, stop them after the last."""
     settings = config.load()
     async with application.web(settings) as running:
-        hub = Hub(running.pubsub, running.event_log, application.CHANNELS)
+        hub = Hub(running.pubsub, running.event_log, application.CHANNELS, on_failure=_end_process)
         hub.attach(
             app,
             authenticate=people.authenticate,
@@ -62,6 +63,11 @@ async def lifespan() -> AsyncGenerator[None]:
             gc.set_threshold(100_000, 50, 100)
             yield
         _running.clear()
+
+
+def _end_process(_failure: Exception) -> None:
+    # Whoever supervises this process starts it again; browsers reconnect to it or to another.
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 app.register_lifespan_task(lifespan)

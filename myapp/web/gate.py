@@ -42,29 +42,34 @@ class Gate:
         request_id = uuid7().hex
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        started, status = time.perf_counter(), [0]
+        started, status = time.perf_counter(), 0
+        is_replaced = False
 
-        async def note_status(message: Message) -> None:
+        async def pass_on(message: Message) -> None:
+            nonlocal status, is_replaced
             if message["type"] == "http.response.start":
-                status[0] = message["status"]
-            # A failure's plain words are held back: the page below says it in the app's own style.
-            if status[0] != 500:
+                status = message["status"]
+                # The words of frameworks are held back: they are told in the app's own form below.
+                is_replaced = status in {404, 500} and not _is_json(message)
+            if not is_replaced:
                 await send(message)
 
         try:
             response = await self._answer(request)
-            await (response or self._app)(scope, receive, note_status)
+            await (response or self._app)(scope, receive, pass_on)
         except Exception:  # the boundary of HTTP
-            log.exception("request_failed", path=request.url.path)
-            status[0] = status[0] or 500
-        if status[0] == 500:
-            await documents.error(request, 500, request_id)(scope, receive, send)
+            log.exception("request_failed", path=_told(request))
+            if status in {0, 500}:
+                status, is_replaced = 500, True
+        if is_replaced:
+            failed = documents.error(request, status, request_id if status == 500 else None)
+            await failed(scope, receive, send)
         if not request.url.path.startswith(_QUIET):
             log.info(
                 "request",
                 method=request.method,
-                path=request.url.path,
-                status=status[0],
+                path=_told(request),
+                status=status,
                 ms=round((time.perf_counter() - started) * 1000, 1),
             )
 
@@ -91,6 +96,19 @@ class Gate:
 def wants_document(request: Request) -> bool:
     """Whether a browser asks for a page rather than for one of its parts."""
     return "text/html" in request.headers.get("accept", "")
+
+
+def _is_json(message: Message) -> bool:
+    return any(
+        name == b"content-type" and value.startswith(b"application/json")
+        for name, value in message["headers"]
+    )
+
+
+def _told(request: Request) -> str:
+    """Return a path as the log may keep it: without the token of a set-up link."""
+    head, slash, _token = request.url.path.partition("/set-up/")
+    return f"{head}{slash}…" if slash else head
 
 
 def _with_query(request: Request) -> str:

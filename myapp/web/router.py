@@ -84,12 +84,8 @@ POLICIES: dict[tuple[str, str], Role | str] = {
 def add_pages(app: rx.App) -> None:
     """Add every page, opened through ``mount`` of its States."""
     for page in PAGES:
-        app.add_page(
-            page.show,
-            route=page.route,
-            title=f"{page.title} · myapp",
-            on_load=[Shell.mount, *(state.mount for state in page.states)],
-        )
+        opening: Any = [Shell.mount, *(state.mount for state in page.states)]
+        app.add_page(page.show, route=page.route, title=f"{page.title} · myapp", on_load=opening)
     app.add_page(layouts.not_found, route="404", title="Not found · myapp")
 
 

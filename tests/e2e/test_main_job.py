@@ -49,8 +49,8 @@ async def start_import(page: Page, path: Path) -> None:
 async def counts(page: Page) -> dict[str, int]:
     found = {}
     for fate in FATES:
-        value = page.locator(".fates__item", has=page.get_by_text(fate, exact=True)).locator("dd")
-        found[fate.lower()] = int((await value.inner_text()).replace(",", ""))
+        value = await page.get_by_label(fate, exact=True).inner_text()
+        found[fate.lower()] = int(value.replace(",", ""))
     return found
 
 

@@ -13,12 +13,12 @@ from myapp import imports
 from myapp.accounts import NotPermitted, Role, Scope
 from myapp.config import Settings
 from myapp.kit.repo import NotFound
+from myapp.kit.result import Error
 from myapp.web import auth, people
 
 _STATUS: dict[type[Exception], int] = {
     imports.FileTooLarge: 413,
     imports.StoreFull: 507,
-    imports.Unreadable: 422,
     ClientDisconnect: 499,
 }
 
@@ -55,10 +55,13 @@ class Uploads:
             return _refusal(413, str(imports.FileTooLarge(self._settings.upload_max_bytes)))
         filename = unquote(request.headers.get("x-filename") or "contacts.csv")
         try:
-            batch = await imports.receive_upload(scope, filename, _chunks(request))
+            received = await imports.receive_upload(scope, filename, _chunks(request))
         except tuple(_STATUS) as error:
             status = next(code for kind, code in _STATUS.items() if isinstance(error, kind))
             return _refusal(status, str(error))
+        if isinstance(received, Error):
+            return _refusal(422, " ".join(received.error.errors_on("file")))
+        batch = received.value
         location = f"/w/{scope.workspace_slug}/imports/{batch.id}"
         return JSONResponse(
             {"id": batch.id, "location": location}, 201, headers={"Location": location}

@@ -95,8 +95,12 @@ def fates(
 
 def _fate(label: str, count: Number) -> rx.Component:
     return rx.el.div(
-        rx.el.dt(label, class_name="fates__label"),
-        rx.el.dd(core.number(count), class_name="fates__value"),
+        rx.el.dt(label, id=f"fate-{label.lower()}", class_name="fates__label"),
+        rx.el.dd(
+            core.number(count),
+            aria_labelledby=f"fate-{label.lower()}",
+            class_name="fates__value",
+        ),
         class_name=f"fates__item fates__item--{label.lower()}",
     )
 

@@ -54,7 +54,7 @@ class ContactIndex(ScopedState, rx.State):
     @allow(Role.VIEWER)
     async def find(self, words: str) -> Any:
         """Show the contacts that have all the words."""
-        self.search, self.page = words.strip()[:200], 1
+        self.search, self.page = _words(words), 1
         return self._go()
 
     @rx.event
@@ -90,7 +90,7 @@ class ContactIndex(ScopedState, rx.State):
         query = self._params
         sort = str(query.get("sort") or "name")
         self.is_descending, self.sort = sort.startswith("-"), sort.removeprefix("-")
-        self.search = str(query.get("search") or "").replace("\0", "")[:200]
+        self.search = _words(str(query.get("search") or ""))
         page_number = str(query.get("page") or "1")
         self.page = int(page_number) if page_number.isdecimal() and len(page_number) < 7 else 1
 
@@ -280,7 +280,7 @@ def direction_of(column: str) -> rx.Var:
     )
 
 
-def contact_row(row: rx.Var[ContactRow]) -> rx.Component:
+def contact_row(row: Any) -> rx.Component:
     """One contact."""
     return tables.row(
         tables.main_cell(
@@ -391,10 +391,15 @@ def missing_contact() -> rx.Component:
             "user-x",
             "This contact does not exist",
             "It may have been deleted, or the address is mistyped.",
-            action=core.link_button("Show all contacts", Shell.base + "/contacts"),
+            action=core.link_button("See the list", Shell.base + "/contacts"),
         ),
         close_href=Shell.base + "/contacts",
     )
+
+
+def _words(text: str) -> str:
+    # Neither NUL nor half a surrogate pair can be asked for; a browser can send both.
+    return text.replace("\0", "").encode("utf-8", "replace").decode().strip()[:200]
 
 
 def _attrs(values: dict[str, Any]) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The dashboard: figures of the workspace and the running imports, pushed."""
 
+from typing import Any
+
 import reflex as rx
 
 from myapp import dashboard
@@ -85,12 +87,12 @@ def running_imports() -> rx.Component:
             rx.foreach(Dashboard.running, running_row),
         ),
         title="Running imports",
-        action=core.link("All imports", Shell.base + "/imports"),
+        action=core.link("See all", Shell.base + "/imports"),
         is_flush=True,
     )
 
 
-def running_row(batch: rx.Var[ImportBatchView]) -> rx.Component:
+def running_row(batch: Any) -> rx.Component:
     """One import at work."""
     return tables.row(
         tables.main_cell(
@@ -110,7 +112,7 @@ def no_imports() -> rx.Component:
             "file-up",
             "No import is running",
             "Import a CSV file and everyone here sees it arrive, row by row.",
-            action=core.link_button("All imports", Shell.base + "/imports"),
+            action=core.link_button("See earlier ones", Shell.base + "/imports"),
         ),
         title="Running imports",
         is_flush=True,

@@ -1,5 +1,6 @@
 """Imports: the live list, the upload, and an import's page from preview to receipt."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,9 +9,10 @@ import reflex as rx
 
 from myapp import imports
 from myapp.accounts import Role
-from myapp.imports import ImportBatchView
+from myapp.imports import ImportBatchView, PreviewView
+from myapp.kit.changeset import Changeset
 from myapp.kit.repo import NotFound
-from myapp.kit.result import Error
+from myapp.kit.result import Error, Ok
 from myapp.live.state import allow
 from myapp.live.stream import Stream
 from myapp.live.vars import LiveVar
@@ -18,26 +20,19 @@ from myapp.web.components import core, feedback, fields, layouts, progress, tabl
 from myapp.web.components.uploader import uploader
 from myapp.web.shell import ScopedState, Shell, page
 
-TARGETS = [
-    ("ignore", "Do not import"),
-    ("first_name", "First name"),
-    ("last_name", "Last name"),
-    ("name", "Full name"),
-    ("email", "Email"),
-    ("phone", "Phone"),
-    ("organization", "Organization"),
-    ("notes", "Notes"),
-]
-DELIMITERS = [(",", "Comma"), (";", "Semicolon"), ("\t", "Tab"), ("|", "Bar"), (":", "Colon")]
-ENCODINGS = [
-    (name, name)
-    for name in (
-        "utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252", "latin-1", "cp1250",
-        "cp1251", "koi8-r", "mac-roman", "shift_jis", "euc-jp", "gb18030", "big5", "euc-kr",
-    )
-]  # fmt: skip
+TARGETS = [(str(field), field.label) for field in imports.Field]
+DELIMITERS = list(imports.DELIMITERS.items())
+ENCODINGS = [(name, name) for name in imports.ENCODINGS]
 HEADERS = [("yes", "Column names"), ("no", "A contact")]
-_NO_BATCH = ImportBatchView.nothing()
+
+
+def _nothing() -> ImportBatchView:
+    """Return what stands before an import has arrived in the browser."""
+    blank: dict[str, Any] = {
+        field.name: field.type() if isinstance(field.type, type) else None
+        for field in dataclasses.fields(ImportBatchView)
+    }
+    return ImportBatchView(**blank)
 
 
 @dataclass(frozen=True)
@@ -104,7 +99,7 @@ class ImportNew(ScopedState, rx.State):
 class ImportShow(ScopedState, rx.State):
     """One import: what was found in the file, its progress, what became of each row."""
 
-    batch = LiveVar(ImportBatchView, _NO_BATCH, kind="import")
+    batch = LiveVar(ImportBatchView, _nothing(), kind="import")
     columns: list[PreviewColumn] = []  # noqa: RUF012 (Reflex copies defaults per session)
     warnings: list[str] = []  # noqa: RUF012
     encoding: str = ""
@@ -129,16 +124,18 @@ class ImportShow(ScopedState, rx.State):
             return
         await self._join(imports.batch_topic(self._scope, self._batch_id), info=True)
         if batch.phase == "uploaded":
-            await self._show_preview()
+            self._show_preview(await imports.preview(self._scope, self._batch_id))
         await self._show_remarks(batch)
         self.shown_id = batch.id
 
     def _page_title(self) -> str:
         return self.batch.filename or "Import"
 
-    async def _handle_info(self, _name: str, data: dict[str, Any]) -> None:
+    async def _handle_info(self, name: str, data: dict[str, Any]) -> None:
         # Rejected rows are listed while the import runs; only their number tells that there are more.
         batch = data.get("batch") or {}
+        if name != "imports.ImportBatchProgressed":
+            return
         if batch.get("rows_rejected", 0) > len(self.rejected) or batch.get("is_done"):
             await self._show_remarks(self.batch)
 
@@ -147,34 +144,21 @@ class ImportShow(ScopedState, rx.State):
     async def read_as(self, setting: str, value: str) -> None:
         """Read the file another way: its encoding, its delimiter, whether it has a header."""
         attrs = {"has_header": value == "yes"} if setting == "has_header" else {setting: value}
-        match await imports.update_reading(self._scope, self._id(), attrs):
-            case Error(message):
-                self.problem = str(message)
-            case _:
-                self.problem = ""
-                await self._show_preview()
+        self._show(await imports.update_reading(self._scope, self._id(), attrs))
 
     @rx.event
     @allow(Role.MEMBER)
     async def map_column(self, index: int, target: str) -> None:
         """Say what a column becomes."""
-        mapping = {column.index: column.target for column in self.columns} | {index: target}
-        match await imports.update_mapping(self._scope, self._id(), mapping):
-            case Error(message):
-                self.problem = str(message)
-            case _:
-                self.problem = ""
-        await self._show_preview()
+        self._show(await imports.update_mapping(self._scope, self._id(), {str(index): target}))
 
     @rx.event
     @allow(Role.MEMBER)
     async def start(self) -> None:
         """Start the import; everybody in the workspace sees it run."""
-        match await imports.start_import(self._scope, self._id()):
-            case Error(message):
-                self.problem = str(message)
-            case _:
-                self.columns = []
+        result = await imports.start_import(self._scope, self._id())
+        if isinstance(result, Error):
+            self.problem = _words(result.error)
 
     @rx.event
     @allow(Role.MEMBER)
@@ -186,39 +170,51 @@ class ImportShow(ScopedState, rx.State):
     @allow(Role.MEMBER)
     async def discard(self) -> Any:
         """Throw an uploaded file away before anything came of it."""
-        await imports.discard(self._scope, self._id())
+        await imports.delete_batch(self._scope, self._id())
         return rx.redirect(f"{self._base}/imports")
+
+    @rx.var
+    def columns_summary(self) -> str:
+        """How many of the file's columns are taken over."""
+        taken = sum(column.target != imports.Field.IGNORE for column in self.columns)
+        return f"{taken} of {len(self.columns)} columns are imported"
 
     def _id(self) -> UUID:
         if self._batch_id is None:
             raise NotFound(NotFound.__doc__)
         return self._batch_id
 
-    async def _show_preview(self) -> None:
-        preview = await imports.preview(self._scope, self._id())
+    def _show(self, result: Ok[PreviewView] | Error[Changeset]) -> None:
+        match result:
+            case Ok(preview):
+                self._show_preview(preview)
+            case Error(changeset):
+                self.problem = _words(changeset)
+
+    def _show_preview(self, preview: PreviewView) -> None:
         self.columns = [
-            PreviewColumn(
-                index,
-                name,
-                preview.mapping.get(index, "ignore"),
-                " · ".join(
-                    row[index] for row in preview.rows[:4] if len(row) > index and row[index]
-                ),
-            )
-            for index, name in enumerate(preview.columns)
+            PreviewColumn(each.index, each.name, each.field, " · ".join(filter(None, each.samples)))
+            for each in preview.columns
         ]
-        self.warnings = list(preview.warnings)
+        self.problem, self.warnings = preview.problem, list(preview.warnings)
         self.encoding, self.delimiter = preview.encoding, preview.delimiter
         self.header = "yes" if preview.has_header else "no"
 
     async def _show_remarks(self, batch: ImportBatchView) -> None:
         if batch.rows_rejected:
             rejected = await imports.rejected_rows(self._scope, self._id())
-            self.rejected = [Remark(*each) for each in rejected]
-        if batch.is_done:
-            self.remarks = [
-                Remark(*each) for each in await imports.remarks(self._scope, self._id())
+            self.rejected = [
+                Remark(each.line, each.column, each.value, each.reason) for each in rejected.rows
             ]
+        if batch.is_done:
+            remarks = await imports.remarks(self._scope, self._id())
+            self.remarks = [
+                Remark(each.line, each.column, each.value, each.text) for each in remarks.rows
+            ]
+
+
+def _words(changeset: Changeset) -> str:
+    return " ".join(message for messages in changeset.errors.values() for message in messages)
 
 
 def batch_progress(batch: Any) -> rx.Component:
@@ -267,7 +263,7 @@ def import_index() -> rx.Component:
     )
 
 
-def import_row(batch: rx.Var[ImportBatchView]) -> rx.Component:
+def import_row(batch: Any) -> rx.Component:
     """One import of the list, its bar while it runs, its result afterwards."""
     return tables.row(
         tables.main_cell(
@@ -284,7 +280,7 @@ def import_row(batch: rx.Var[ImportBatchView]) -> rx.Component:
     )
 
 
-def tone_of(batch: Any) -> rx.Var[str]:
+def tone_of(batch: Any) -> Any:
     """Return the tone of an import's phase."""
     return rx.match(
         batch.phase,
@@ -296,7 +292,7 @@ def tone_of(batch: Any) -> rx.Var[str]:
     )
 
 
-def result_of(batch: Any) -> rx.Component:
+def result_of(batch: Any) -> Any:
     """An ended import in a few words."""
     return rx.match(
         batch.phase,
@@ -319,7 +315,7 @@ def import_new() -> rx.Component:
     """The upload's page."""
     return page(
         "imports",
-        core.header("New import", back=("Imports", Shell.base + "/imports")),
+        core.header("New import", back=("Back", Shell.base + "/imports")),
         layouts.page(
             uploader(
                 Shell.base + "/uploads",
@@ -348,12 +344,12 @@ def shown_import() -> rx.Component:
     return rx.fragment(
         core.header(
             batch.filename,
-            back=("Imports", Shell.base + "/imports"),
+            back=("Back", Shell.base + "/imports"),
             actions=[
                 rx.match(
                     batch.phase,
                     ("uploaded", start_buttons()),
-                    ("finished", core.link_button("Show contacts", Shell.base + "/contacts")),
+                    ("finished", core.link_button("See the list", Shell.base + "/contacts")),
                     ("cancelled", rx.fragment()),
                     ("failed", rx.fragment()),
                     (
@@ -421,12 +417,13 @@ def preview_stage() -> rx.Component:
                 ],
                 rx.foreach(ImportShow.columns, column_row),
             ),
+            action=core.meta(ImportShow.columns_summary),
         ),
     )
 
 
 def reading_field(
-    label: str, setting: str, options: list[tuple[str, str]], value: rx.Var
+    label: str, setting: str, options: list[tuple[str, str]], value: Any
 ) -> rx.Component:
     """One setting of how the file is read."""
     control_id = f"reading-{setting}"
@@ -442,7 +439,7 @@ def reading_field(
     )
 
 
-def column_row(column: rx.Var[PreviewColumn]) -> rx.Component:
+def column_row(column: Any) -> rx.Component:
     """One column of the file and what it becomes."""
     return tables.row(
         tables.cell(rx.el.strong(column.name)),
@@ -462,7 +459,8 @@ def column_row(column: rx.Var[PreviewColumn]) -> rx.Component:
 
 def progress_stage() -> rx.Component:
     """The bar, the six counts, and the rows somebody must look at."""
-    batch = ImportShow.batch
+    state: Any = ImportShow  # in a page its attributes are vars
+    batch = state.batch
     return rx.fragment(
         core.card(
             core.stack(
@@ -473,9 +471,7 @@ def progress_stage() -> rx.Component:
                 progress.progress_bar(
                     "Import progress",
                     batch.percent,
-                    tone=rx.match(
-                        batch.phase, ("finished", "success"), ("failed", "danger"), "accent"
-                    ),
+                    tone=tone_of(batch),
                 ),
                 rx.el.div(
                     rx.el.span(core.number(batch.rows_read), " rows"),
@@ -485,13 +481,13 @@ def progress_stage() -> rx.Component:
                         rx.fragment(),
                     ),
                     rx.cond(
-                        batch.is_running & (batch.seconds_left >= 0),
+                        batch.is_running & (batch.seconds_left > 0),
                         rx.el.span(core.number(batch.seconds_left), " s left"),
                         rx.fragment(),
                     ),
                     rx.cond(
-                        batch.rows_left > 0,
-                        rx.el.span(core.number(batch.rows_left), " rows not imported"),
+                        batch.is_done & (batch.rows_remaining > 0),
+                        rx.el.span(core.number(batch.rows_remaining), " rows not imported"),
                         rx.fragment(),
                     ),
                     rx.el.span("by ", batch.person_name),
@@ -526,14 +522,14 @@ def progress_stage() -> rx.Component:
             rx.fragment(),
         ),
         rx.cond(
-            ImportShow.remarks.length() > 0,
+            state.remarks.length() > 0,
             remark_table("Remarks", ImportShow.remarks, rx.fragment()),
             rx.fragment(),
         ),
     )
 
 
-def remark_table(title: str, rows: rx.Var, action: rx.Component) -> rx.Component:
+def remark_table(title: str, rows: Any, action: rx.Component) -> rx.Component:
     """Rows somebody should look at, with line, column, value and reason."""
     return core.section(
         title,
@@ -551,7 +547,7 @@ def remark_table(title: str, rows: rx.Var, action: rx.Component) -> rx.Component
     )
 
 
-def remark_row(remark: rx.Var[Remark]) -> rx.Component:
+def remark_row(remark: Any) -> rx.Component:
     """One such row."""
     return tables.row(
         tables.cell(remark.line.to_string(), "number"),
@@ -564,14 +560,14 @@ def remark_row(remark: rx.Var[Remark]) -> rx.Component:
 def missing_import() -> rx.Component:
     """What stands at the address of no import."""
     return rx.fragment(
-        core.header("Import", back=("Imports", Shell.base + "/imports")),
+        core.header("Import", back=("Back", Shell.base + "/imports")),
         layouts.page(
             core.card(
                 feedback.empty_state(
                     "file-x",
                     "This import does not exist",
                     "It may have been discarded, or the address is mistyped.",
-                    action=core.link_button("All imports", Shell.base + "/imports"),
+                    action=core.link_button("See the others", Shell.base + "/imports"),
                 )
             )
         ),
