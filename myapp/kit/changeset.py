@@ -69,6 +69,9 @@ class Changeset(Generic[T]):
                 continue
             self.params[field] = raw = attrs[field]
             value = (raw.strip() or None) if isinstance(raw, str) else raw
+            if isinstance(value, str) and not _is_storable(value):
+                self.add_error(field, "has a character that cannot be stored")
+                continue
             if value is not None:
                 try:
                     value = _adapter(self._types[field]).validate_python(value)
@@ -181,6 +184,11 @@ class Changeset(Generic[T]):
         if isinstance(self.data, Mapping):
             return self.data.get(field)
         return getattr(self.data, field, None)
+
+
+def _is_storable(text: str) -> bool:
+    # PostgreSQL holds neither NUL nor half a surrogate pair; a browser can send both.
+    return "\0" not in text and not any("\ud800" <= each <= "\udfff" for each in text)
 
 
 def blank(table: type[T], **values: Any) -> T:

@@ -350,7 +350,12 @@ def _engine(url: str, pool_size: int, pool_timeout_s: float) -> AsyncEngine:
         pool_timeout=pool_timeout_s,
         pool_pre_ping=True,
         pool_recycle=1800,
-        connect_args={"connect_timeout": 5, "application_name": "myapp"},
+        connect_args={
+            "connect_timeout": 5,
+            "application_name": "myapp",
+            # A statement whose process was killed must not go on holding its locks.
+            "options": "-c client_connection_check_interval=2s",
+        },
     )
     event.listen(engine.sync_engine, "before_cursor_execute", _count)
     return engine

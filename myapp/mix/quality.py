@@ -18,7 +18,7 @@ _BIN = Path(sys.executable).parent
 _CHECKS = {
     "format": ("ruff", "format", "--check", "--quiet", "--diff", "."),
     "lint": ("ruff", "check", "--quiet", "."),
-    "types": ("ty", "check", "--quiet"),
+    "types": ("ty", "check", "--output-format", "concise"),
     "imports": ("lint-imports", "--no-cache"),
     "dependencies": ("deptry", "."),
 }

@@ -15,7 +15,7 @@ from myapp.config import Settings
 from myapp.web import auth, telemetry
 from myapp.web.api import imports as api_imports
 from myapp.web.components import layouts
-from myapp.web.pages import contacts, dashboard, imports
+from myapp.web.pages import contact_form, contacts, dashboard, import_show, imports
 from myapp.web.shell import Shell
 from myapp.web.telemetry import Readiness
 
@@ -40,7 +40,7 @@ PAGES = (
     Page(
         contacts.ROUTE,
         contacts.contact_index,
-        (contacts.ContactIndex, contacts.ContactForm),
+        (contacts.ContactIndex, contact_form.ContactForm),
         "Contacts",
         Role.VIEWER,
     ),
@@ -60,8 +60,8 @@ PAGES = (
     ),
     Page(
         "/w/[workspace]/imports/[batch_id]",
-        imports.import_show,
-        (imports.ImportShow,),
+        import_show.import_show,
+        (import_show.ImportShow,),
         "Import",
         Role.VIEWER,
     ),

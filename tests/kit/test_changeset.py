@@ -40,6 +40,8 @@ def test_cast_keeps_only_what_differs():
         ({"age": "old"}, "age", "must be a number"),
         ({"born": "yesterday"}, "born", "must be a date"),
         ({"name": {"a": 1}}, "name", "is invalid"),
+        ({"name": "A\0da"}, "name", "has a character that cannot be stored"),
+        ({"name": "A\ud800da"}, "name", "has a character that cannot be stored"),
     ],
 )
 def test_cast_says_what_cannot_be_read(attrs, field, message):
