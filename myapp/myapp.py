@@ -3,7 +3,6 @@
 Imports everything and is imported by nothing but the command line (and Reflex, by name).
 """
 
-import asyncio
 import contextlib
 import gc
 import os
@@ -113,4 +112,4 @@ def serve(settings: Settings) -> None:
             server_header=False,
         )
     )
-    asyncio.run(server.serve())
+    server.run()  # on the loop uvicorn chooses: uvloop where it is installed

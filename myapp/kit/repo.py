@@ -349,6 +349,7 @@ def _engine(url: str, pool_size: int, pool_timeout_s: float) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=pool_timeout_s,
         pool_pre_ping=True,
+        hide_parameters=True,  # people's addresses do not belong in a log line about an error
         pool_recycle=1800,
         connect_args={
             "connect_timeout": 5,

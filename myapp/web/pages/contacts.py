@@ -8,6 +8,7 @@ import reflex as rx
 from myapp import contacts
 from myapp.accounts import Role
 from myapp.contacts import ContactQuery, ContactRow
+from myapp.live import hub as hubs
 from myapp.live.state import allow
 from myapp.live.stream import Stream
 from myapp.web.components import core, feedback, fields, layouts, tables
@@ -91,7 +92,11 @@ class ContactIndex(ScopedState, rx.State):
 
     async def _load(self) -> None:
         query = ContactQuery(self.search, self.sort, self.is_descending, self.page)
-        window = await contacts.list_contacts(self._scope, query)
+        scope = self._scope
+        # One query for all who look at the same page of the list, however many ask after a change.
+        window = await hubs.current().shared(
+            contacts.topic(scope), query, lambda: contacts.list_contacts(scope, query)
+        )
         self.rows.reset(window.rows, seq=window.seq, total=window.total)
         self.total, self.page, self.pages = window.total, window.page, window.pages
 
