@@ -14,6 +14,7 @@ from myapp.live import form
 from myapp.live.form import FormState
 from myapp.live.state import allow
 from myapp.web.components import core, feedback, fields
+from myapp.web.pages import contact_place
 from myapp.web.shell import ScopedState, Shell
 
 _FIELDS = ("first_name", "last_name", "email", "phone", "organization_name", "notes")
@@ -28,9 +29,12 @@ class ContactForm(ScopedState, rx.State):
     further: str = ""
     form: FormState = FormState()
     is_deleting: bool = False
+    list_address: str = ""
 
     @allow(Role.VIEWER)
     async def _mount(self) -> None:
+        place = contact_place.write(contact_place.read(self._params))
+        self.list_address = f"{self._base}/contacts{place}"
         match list(self._params.get("splat") or []):
             case []:
                 self.mode, self.contact_id = "", ""
@@ -75,7 +79,7 @@ class ContactForm(ScopedState, rx.State):
         match result:
             case Ok(contact):
                 self._flash("success", f"{contact.name} saved")
-                return rx.redirect(f"{self._base}/contacts")
+                return rx.redirect(self.list_address)
             case Error(changeset):
                 self.form = FormState.of(changeset)
         return None
@@ -94,7 +98,7 @@ class ContactForm(ScopedState, rx.State):
             return None
         await contacts.delete_contact(self._scope, UUID(self.contact_id))
         self._flash("success", "Contact deleted")
-        return rx.redirect(f"{self._base}/contacts")
+        return rx.redirect(self.list_address)
 
 
 def contact_form(title: str, *, is_new: bool) -> rx.Component:
@@ -127,7 +131,7 @@ def contact_form(title: str, *, is_new: bool) -> rx.Component:
             ),
             fields.form_actions(
                 form.submit("Save"),
-                core.link_button("Cancel", Shell.base + "/contacts", variant="ghost"),
+                core.link_button("Cancel", ContactForm.list_address, variant="ghost"),
                 *([] if is_new else [delete_buttons()]),
             ),
             id="contact",
@@ -135,7 +139,7 @@ def contact_form(title: str, *, is_new: bool) -> rx.Component:
             on_save=ContactForm.save,
             key="contact-" + ContactForm.contact_id,
         ),
-        close_href=Shell.base + "/contacts",
+        close_href=ContactForm.list_address,
     )
 
 
@@ -168,7 +172,7 @@ def missing_contact() -> rx.Component:
             "It may have been deleted, or the address is mistyped.",
             action=core.link_button("See the list", Shell.base + "/contacts"),
         ),
-        close_href=Shell.base + "/contacts",
+        close_href=ContactForm.list_address,
     )
 
 

@@ -1,7 +1,6 @@
 """Contacts: the shared list, live, and the form beside it, by URL."""
 
 from typing import Any
-from urllib.parse import urlencode
 
 import reflex as rx
 
@@ -11,7 +10,9 @@ from myapp.contacts import ContactQuery, ContactRow
 from myapp.live import hub as hubs
 from myapp.live.state import allow
 from myapp.live.stream import Stream
+from myapp.web import people
 from myapp.web.components import core, feedback, fields, layouts, tables
+from myapp.web.pages import contact_place
 from myapp.web.pages.contact_form import ContactForm, contact_form, missing_contact
 from myapp.web.shell import ScopedState, Shell, page
 
@@ -50,7 +51,7 @@ class ContactIndex(ScopedState, rx.State):
     @allow(Role.VIEWER)
     async def find(self, words: str) -> Any:
         """Show the contacts that have all the words."""
-        self.search, self.page = _words(words), 1
+        self.search, self.page = contact_place.words(words), 1
         return self._go()
 
     @rx.event
@@ -71,34 +72,30 @@ class ContactIndex(ScopedState, rx.State):
         return self._go()
 
     def _go(self) -> Any:
-        # The address is where the list's place lives: it survives a reload and can be sent to others.
-        query: dict[str, str] = {}
-        if self.search:
-            query["search"] = self.search
-        if (self.sort, self.is_descending) != ("name", False):
-            query["sort"] = ("-" if self.is_descending else "") + self.sort
-        if self.page > 1:
-            query["page"] = str(self.page)
-        tail = f"?{urlencode(query)}" if query else ""
-        return rx.redirect(f"{self._base}/contacts{tail}", replace=True)
+        path = people.path_of(self).partition("?")[0]
+        return rx.redirect(path + contact_place.write(self._query()), replace=True)
+
+    def _query(self) -> ContactQuery:
+        return ContactQuery(self.search, self.sort, self.is_descending, self.page)
 
     def _read_address(self) -> None:
-        query = self._params
-        sort = str(query.get("sort") or "name")
-        self.is_descending, self.sort = sort.startswith("-"), sort.removeprefix("-")
-        self.search = _words(str(query.get("search") or ""))
-        page_number = str(query.get("page") or "1")
-        self.page = int(page_number) if page_number.isdecimal() and len(page_number) < 7 else 1
+        query = contact_place.read(self._params)
+        self.search, self.sort = query.search, query.sort
+        self.is_descending, self.page = query.is_descending, query.page
 
     async def _load(self) -> None:
-        query = ContactQuery(self.search, self.sort, self.is_descending, self.page)
-        scope = self._scope
+        query, scope = self._query(), self._scope
         # One query for all who look at the same page of the list, however many ask after a change.
         window = await hubs.current().shared(
             contacts.topic(scope), query, lambda: contacts.list_contacts(scope, query)
         )
         self.rows.reset(window.rows, seq=window.seq, total=window.total)
         self.total, self.page, self.pages = window.total, window.page, window.pages
+
+    @rx.var
+    def place(self) -> str:
+        """The query string that leads back to this place in the list."""
+        return contact_place.write(self._query())
 
     @rx.var
     def summary(self) -> str:
@@ -121,7 +118,7 @@ def contact_index() -> rx.Component:
                 core.link_button("Import", Shell.base + "/imports/new", icon_name="file-up"),
                 core.link_button(
                     "New contact",
-                    Shell.base + "/contacts/new",
+                    Shell.base + "/contacts/new" + ContactIndex.place,
                     variant="primary",
                     icon_name="plus",
                 ),
@@ -207,7 +204,7 @@ def contact_row(row: Any) -> rx.Component:
     return tables.row(
         tables.main_cell(
             row.name,
-            href=Shell.base + "/contacts/" + row.id + "/edit",
+            href=Shell.base + "/contacts/" + row.id + "/edit" + ContactIndex.place,
             sub=rx.cond(row.email, row.email, row.phone),
             letters=core.initials(row.name),
         ),
@@ -242,8 +239,3 @@ def nothing_to_show() -> rx.Component:
             ),
         )
     )
-
-
-def _words(text: str) -> str:
-    # Neither NUL nor half a surrogate pair can be asked for; a browser can send both.
-    return text.replace("\0", "").encode("utf-8", "replace").decode().strip()[:200]

@@ -80,7 +80,7 @@ class ImportShow(ScopedState, rx.State):
         except (ValueError, NotFound):
             self.is_missing = True
             return
-        await self._join(imports.batch_topic(self._scope, self._batch_id), info=True)
+        await self._join(imports.batch_topic(self._scope, self._batch_id))
         if batch.phase == "uploaded":
             self._show_preview(await imports.preview(self._scope, self._batch_id))
         await self._show_remarks(batch)
@@ -89,13 +89,11 @@ class ImportShow(ScopedState, rx.State):
     def _page_title(self) -> str:
         return self.batch.filename or "Import"
 
-    async def _handle_info(self, name: str, data: dict[str, Any]) -> None:
-        # Rejected rows are listed while the import runs; only their number tells that there are more.
-        batch = data.get("batch") or {}
-        if name != "imports.ImportBatchProgressed":
-            return
-        if batch.get("rows_rejected", 0) > len(self.rejected) or batch.get("is_done"):
-            await self._show_remarks(self.batch)
+    @rx.event
+    @allow(Role.VIEWER)
+    async def refresh(self) -> None:
+        """List the rows somebody should look at; asked when their first page can have changed."""
+        await self._show_remarks(await imports.get_batch(self._scope, self._id()))
 
     @rx.event
     @allow(Role.MEMBER)
@@ -356,6 +354,7 @@ def progress_stage() -> rx.Component:
             skipped=batch.rows_skipped,
             rejected=batch.rows_rejected,
         ),
+        remarks_follower(batch),
         rx.cond(
             batch.rows_rejected > 0,
             remark_table(
@@ -373,6 +372,21 @@ def progress_stage() -> rx.Component:
             remark_table("Remarks", ImportShow.remarks, rx.fragment()),
             rx.fragment(),
         ),
+    )
+
+
+def remarks_follower(batch: Any) -> rx.Component:
+    """Ask for the listed rows again whenever they can have changed, and only then.
+
+    The first page is all that is listed, so a long import asks a few times, not with every chunk.
+    """
+    listed = rx.cond(
+        batch.rows_rejected > imports.PAGE_SIZE, imports.PAGE_SIZE, batch.rows_rejected
+    )
+    return rx.el.span(
+        key=listed.to_string() + "-" + batch.is_done.to_string(),
+        on_mount=ImportShow.refresh,
+        hidden=True,
     )
 
 
