@@ -27,6 +27,7 @@ from myapp.contacts.events import (
     ContactWindow,
     fold,
 )
+from myapp.contacts.incoming import LostRace, upsert_incoming
 from myapp.contacts.schemas import Contact, ContactEmail, ContactPhone
 from myapp.kit.changeset import Attrs, Changeset, blank
 from myapp.kit.result import Ok
@@ -41,6 +42,8 @@ __all__ = [
     "ContactView",
     "ContactWindow",
     "ContactsImported",
+    "LostRace",
+    "upsert_incoming",
 ]
 
 PAGE_SIZE = queries.PAGE_SIZE

@@ -128,7 +128,7 @@ class ImportReceipt(WorkspaceOwned, table=True):
 
     __tablename__ = "import_receipts"
     __table_args__ = (
-        Index("import_receipts_by_contact", "batch_id", "contact_id"),
+        Index("import_receipts_by_contact", "contact_id"),
         Index(
             "import_receipts_remarked",
             "batch_id",

@@ -9,3 +9,4 @@ import reflex as rx
 STORE = rx.asset("live_store.js", shared=True).importable_path
 ROOT = rx.asset("live_root.jsx", shared=True).importable_path
 FORM = rx.asset("live_form.jsx", shared=True).importable_path
+WATCH = rx.asset("live_watch.jsx", shared=True).importable_path

@@ -13,6 +13,7 @@ from myapp.imports import ImportBatchView, PreviewView
 from myapp.kit.changeset import Changeset
 from myapp.kit.repo import NotFound
 from myapp.kit.result import Error, Ok
+from myapp.live import watch
 from myapp.live.state import allow
 from myapp.live.vars import LiveVar
 from myapp.web.components import core, feedback, fields, layouts, progress, tables
@@ -383,11 +384,7 @@ def remarks_follower(batch: Any) -> rx.Component:
     listed = rx.cond(
         batch.rows_rejected > imports.PAGE_SIZE, imports.PAGE_SIZE, batch.rows_rejected
     )
-    return rx.el.span(
-        key=listed.to_string() + "-" + batch.is_done.to_string(),
-        on_mount=ImportShow.refresh,
-        hidden=True,
-    )
+    return watch.watch(listed.to_string() + batch.is_done.to_string(), on_change=ImportShow.refresh)
 
 
 def remark_table(title: str, rows: Any, action: rx.Component) -> rx.Component:
