@@ -175,7 +175,7 @@ WITH claims AS (
 ), firsts AS (
     SELECT DISTINCT ON (lower(address)) *, lower(address) AS address_key
     FROM claims
-    WHERE place > 1
+    WHERE NOT (is_by_email AND place = 1)
     ORDER BY lower(address), ordinal, place
 )
 SELECT f.contact_id, f.ordinal, f.place, f.address, f.address_key, f.is_plain,

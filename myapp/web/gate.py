@@ -20,6 +20,11 @@ from myapp.web import auth, documents, people
 
 log = structlog.get_logger(__name__)
 
+_HEADERS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+)
 _QUIET = ("/health", "/ready", "/assets/", "/_event")
 
 
@@ -45,6 +50,11 @@ class Gate:
         started, status = time.perf_counter(), 0
         is_replaced = False
 
+        async def answer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
+            await send(message)
+
         async def pass_on(message: Message) -> None:
             nonlocal status, is_replaced
             if message["type"] == "http.response.start":
@@ -52,7 +62,7 @@ class Gate:
                 # The words of frameworks are held back: they are told in the app's own form below.
                 is_replaced = status in {404, 500} and not _is_json(message)
             if not is_replaced:
-                await send(message)
+                await answer(message)
 
         try:
             response = await self._answer(request)
@@ -63,7 +73,7 @@ class Gate:
                 status, is_replaced = 500, True
         if is_replaced:
             failed = documents.error(request, status, request_id if status == 500 else None)
-            await failed(scope, receive, send)
+            await failed(scope, receive, answer)
         if not request.url.path.startswith(_QUIET):
             log.info(
                 "request",

@@ -81,6 +81,8 @@ async def test_a_file_reaches_a_colleagues_screen(house, people, large_file):
         assert shown == stored_counts(house, REAL_FILE.name)
 
     await start_import(mine, large_file)
+    listed = mine.get_by_role("table", name="Rejected rows").get_by_role("row")
+    await expect(listed.nth(1)).to_contain_text("not an address", timeout=IMPORT_MS)
     row = theirs.get_by_role("row").filter(has_text=large_file.name)
     bar = row.get_by_role("progressbar", name="Import progress")
     await bar.wait_for(timeout=IMPORT_MS)

@@ -92,6 +92,14 @@ async def test_a_failure_names_the_reference_the_log_knows(browser):
     assert "trace" not in answer.text.lower()
 
 
+@pytest.mark.parametrize("path", ["/sign-in", "/health", "/nothing/here", "/w/nowhere/contacts"])
+async def test_every_answer_forbids_framing_and_guessing(browser, path):
+    headers = (await browser().get(path)).headers
+    assert headers["x-frame-options"] == "DENY"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "same-origin"
+
+
 async def test_health_and_readiness(browser):
     assert (await browser().get("/health")).json()["status"] == "ok"
     ready = await browser().get("/ready")
