@@ -176,7 +176,7 @@ WITH claims AS (
     SELECT DISTINCT ON (lower(address)) *, lower(address) AS address_key
     FROM claims
     WHERE NOT (is_by_email AND place = 1)
-    ORDER BY lower(address), ordinal, place
+    ORDER BY lower(address), ordinal DESC, place
 )
 SELECT f.contact_id, f.ordinal, f.place, f.address, f.address_key, f.is_plain,
     coalesce(f.known_id, f.contact_id) AS owner_id, f.known_id IS NULL AS is_new

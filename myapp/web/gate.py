@@ -47,39 +47,23 @@ class Gate:
         request_id = uuid7().hex
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        started, status = time.perf_counter(), 0
-        is_replaced = False
-
-        async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
-            await send(message)
-
-        async def pass_on(message: Message) -> None:
-            nonlocal status, is_replaced
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                # The words of frameworks are held back: they are told in the app's own form below.
-                is_replaced = status in {404, 500} and not _is_json(message)
-            if not is_replaced:
-                await answer(message)
-
+        started, answer = time.perf_counter(), _Answer(send)
         try:
             response = await self._answer(request)
-            await (response or self._app)(scope, receive, pass_on)
+            await (response or self._app)(scope, receive, answer.pass_on)
         except Exception:  # the boundary of HTTP
             log.exception("request_failed", path=_told(request))
-            if status in {0, 500}:
-                status, is_replaced = 500, True
-        if is_replaced:
-            failed = documents.error(request, status, request_id if status == 500 else None)
-            await failed(scope, receive, answer)
+            answer.fail()
+        if answer.is_replaced:
+            reference = request_id if answer.status == 500 else None
+            failed = documents.error(request, answer.status, reference)
+            await failed(scope, receive, answer.send)
         if not request.url.path.startswith(_QUIET):
             log.info(
                 "request",
                 method=request.method,
                 path=_told(request),
-                status=status,
+                status=answer.status,
                 ms=round((time.perf_counter() - started) * 1000, 1),
             )
 
@@ -101,6 +85,34 @@ class Gate:
         except NotFound:
             return documents.error(request, 404)
         return None if self._is_page(path) else documents.error(request, 404)
+
+
+class _Answer:
+    """What is said to a browser: with this app's headers, failures in its own form."""
+
+    def __init__(self, send: Send) -> None:
+        self.status = 0
+        self.is_replaced = False
+        self._send = send
+
+    async def send(self, message: Message) -> None:
+        """Say it, with the headers every answer has."""
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", ()), *_HEADERS]}
+        await self._send(message)
+
+    async def pass_on(self, message: Message) -> None:
+        """Say it, unless it is a framework's own words for a failure: those are held back."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.is_replaced = self.status in {404, 500} and not _is_json(message)
+        if not self.is_replaced:
+            await self.send(message)
+
+    def fail(self) -> None:
+        """Note that answering failed; an answer that has begun stays as it is."""
+        if self.status in {0, 500}:
+            self.status, self.is_replaced = 500, True
 
 
 def wants_document(request: Request) -> bool:
