@@ -66,6 +66,8 @@ def configure(*, level: str = "info", is_json: bool = True) -> None:
         "alembic",
     ):
         logging.getLogger(noisy).setLevel(max(logging.WARNING, root.level))
+    # Jobs tell their own endings, redacted; the library's lines would print every argument.
+    logging.getLogger("procrastinate.worker").setLevel(logging.CRITICAL)
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
