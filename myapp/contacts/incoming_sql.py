@@ -33,7 +33,7 @@ SELECT s.*, n.full_name, CASE s.kind
             WHERE p.workspace_id = :workspace_id
                 AND p.number_key = ANY (ARRAY[s.phone_keys[1], {_PLAIN_KEY.format("s.phones[1]")}])
                 AND lower({_FULL_NAME.format("c")}) = n.full_name
-            ORDER BY c.id LIMIT 1)
+            ORDER BY c.inserted_at, c.id LIMIT 1)
         ELSE (
             SELECT c.id FROM contacts c
             WHERE c.workspace_id = :workspace_id AND c.import_key = decode(s.hash, 'hex'))
@@ -176,7 +176,7 @@ WITH claims AS (
     SELECT DISTINCT ON (lower(address)) *, lower(address) AS address_key
     FROM claims
     WHERE NOT (is_by_email AND place = 1)
-    ORDER BY lower(address), ordinal DESC, place
+    ORDER BY lower(address), ordinal, place
 )
 SELECT f.contact_id, f.ordinal, f.place, f.address, f.address_key, f.is_plain,
     coalesce(f.known_id, f.contact_id) AS owner_id, f.known_id IS NULL AS is_new

@@ -20,12 +20,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sqlmodel import col, select
-
 from myapp import runtime
 from myapp.accounts.scope import Role, Scope
 from myapp.imports import announcements, previews, progress, queries, receipts, store
-from myapp.imports.announcements import batch_topic, list_topic
+from myapp.imports.announcements import BATCH_CHANNEL, LIST_CHANNEL, batch_topic, list_topic
 from myapp.imports.events import (
     ColumnView,
     ImportBatchDiscarded,
@@ -38,8 +36,6 @@ from myapp.imports.events import (
     RejectedRow,
     Remark,
     RemarkPage,
-    fold_batch,
-    fold_list,
 )
 from myapp.imports.field_names import Field
 from myapp.imports.schemas import DONE, ImportBatch
@@ -47,9 +43,10 @@ from myapp.imports.store import FileTooLarge, StoreFull, StoreUnusable
 from myapp.imports.unreadable import Unreadable
 from myapp.kit.changeset import Attrs, Changeset
 from myapp.kit.result import Error, Ok
-from myapp.kit.topics import JSON, Channel, Topic
 
 __all__ = [
+    "BATCH_CHANNEL",
+    "LIST_CHANNEL",
     "BatchAlreadyStarted",
     "CannotImport",
     "ColumnView",
@@ -237,7 +234,7 @@ async def cancel_import(scope: Scope, batch_id: UUID) -> ImportBatchView:
         if batch.phase == "uploaded":
             await _discard(scope, batch)
             return progress.view(batch)
-        return await _save(scope, previews.cancelled(batch))
+        return await _save(scope, ImportBatch.cancel(batch))
 
 
 async def delete_batch(scope: Scope, batch_id: UUID) -> None:
@@ -270,23 +267,6 @@ def upload_limit() -> int:
 async def check_store() -> None:
     """Ask at start whether uploads can be stored; raises ``StoreUnusable``."""
     await store.check()
-
-
-async def _load_batch(topic: Topic) -> tuple[dict[str, JSON], int]:
-    async with runtime.repo.snapshot(Scope(topic.workspace_id)):
-        found = await runtime.repo.find(select(ImportBatch).where(col(ImportBatch.id) == topic.id))
-        view = None if found is None else previews.as_json(progress.view(found))
-        return {"batch": view}, await runtime.repo.head(topic)
-
-
-async def _load_list(topic: Topic) -> tuple[dict[str, JSON], int]:
-    async with runtime.repo.snapshot(Scope(topic.workspace_id)):
-        running, today = await announcements.summary()
-        return {"running": running, "today": today}, await runtime.repo.head(topic)
-
-
-BATCH_CHANNEL = Channel("import", fold_batch, _load_batch)
-LIST_CHANNEL = Channel("imports", fold_list, _load_list)
 
 
 async def _uploaded(batch_id: UUID) -> ImportBatch:

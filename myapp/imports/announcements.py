@@ -3,6 +3,8 @@
 from dataclasses import asdict
 from uuid import UUID
 
+from sqlmodel import col, select
+
 from myapp import runtime
 from myapp.accounts.scope import Scope
 from myapp.imports import progress, queries
@@ -11,9 +13,11 @@ from myapp.imports.events import (
     ImportBatchProgressed,
     ImportBatchView,
     ImportsChanged,
+    fold_batch,
+    fold_list,
 )
 from myapp.imports.schemas import ImportBatch
-from myapp.kit.topics import Topic
+from myapp.kit.topics import JSON, Channel, Topic
 
 
 def batch_topic(scope: Scope, batch_id: UUID) -> Topic:
@@ -54,3 +58,20 @@ async def summary() -> tuple[tuple[dict, ...], int]:
     """Return the running imports as JSON and how many rows went in today."""
     running = await runtime.repo.all(queries.running())
     return tuple(asdict(progress.view(batch)) for batch in running), await queries.rows_today()
+
+
+async def _load_batch(topic: Topic) -> tuple[dict[str, JSON], int]:
+    async with runtime.repo.snapshot(Scope(topic.workspace_id)):
+        found = await runtime.repo.find(select(ImportBatch).where(col(ImportBatch.id) == topic.id))
+        view = None if found is None else asdict(progress.view(found))
+        return {"batch": view}, await runtime.repo.head(topic)
+
+
+async def _load_list(topic: Topic) -> tuple[dict[str, JSON], int]:
+    async with runtime.repo.snapshot(Scope(topic.workspace_id)):
+        running, today = await summary()
+        return {"running": running, "today": today}, await runtime.repo.head(topic)
+
+
+BATCH_CHANNEL = Channel("import", fold_batch, _load_batch)
+LIST_CHANNEL = Channel("imports", fold_list, _load_list)

@@ -1,8 +1,6 @@
 """A file before its import: looked into, read another way, mapped. Private to the context."""
 
 import asyncio
-from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Any
 
@@ -15,7 +13,6 @@ from myapp.imports.schemas import ImportBatch
 from myapp.imports.store import StoredFile
 from myapp.imports.unreadable import Unreadable
 from myapp.kit.changeset import Attrs, Changeset
-from myapp.kit.topics import JSON
 
 DELIMITERS = csv_dialect.DELIMITER_NAMES
 ENCODINGS = (
@@ -113,18 +110,6 @@ def mapped_anew(batch: ImportBatch, attrs: Attrs) -> Changeset[Any]:
     if problem := chosen.error():
         return changeset.add_error("fields", problem)
     return changeset.put("mapping", chosen.to_json())
-
-
-def cancelled(batch: ImportBatch) -> Changeset[ImportBatch]:
-    """Return the changes of a cancel: a worker that has the batch ends it, else it ends now."""
-    if batch.phase == "waiting":
-        return Changeset(batch).put("phase", "cancelled").put("finished_at", datetime.now(UTC))
-    return Changeset(batch).put("phase", "cancelling")
-
-
-def as_json(view: Any) -> JSON:
-    """Return a view as JSON types."""
-    return asdict(view)
 
 
 async def _inspect(

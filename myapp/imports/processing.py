@@ -32,6 +32,8 @@ from myapp.imports.unreadable import Unreadable
 log = structlog.get_logger(__name__)
 
 PROMOTED_ROWS = 10_000
+FIRST_ROWS = 1_000
+STEP_S = 0.25
 RACES_LOST = 20
 VANISHED = "The uploaded file is no longer there; upload it again."
 _RETRIED = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
@@ -57,6 +59,11 @@ class Run:
     progress: asyncio.Condition = field(default_factory=asyncio.Condition)
     started: float = field(default_factory=time.monotonic)
     settled: int = 0
+    step_rows: int = FIRST_ROWS
+
+    def keep_pace(self, rows: int, seconds: float) -> None:
+        """Choose the size of the next chunk so that people see a step every ``STEP_S``."""
+        self.step_rows = max(FIRST_ROWS, min(2 * rows, round(rows * STEP_S / max(seconds, 1e-3))))
 
     @property
     def owned(self) -> dict[str, Any]:
@@ -166,14 +173,17 @@ async def _stage(run: Run, chunk: staging.StagedChunk) -> None:
 async def _promote(run: Run) -> None:
     done = run.batch.promoted
     while True:
+        goal = done + min(run.step_rows, PROMOTED_ROWS)
         async with run.progress:
             await run.progress.wait_for(
-                lambda: run.is_read or run.staged - done >= PROMOTED_ROWS  # noqa: B023 (awaited at once)
+                lambda: run.is_read or run.staged >= goal  # noqa: B023 (awaited at once)
             )
-            upto = min(run.staged, done + PROMOTED_ROWS)
+            upto = min(run.staged, goal)
         if upto == done:
             break
+        started = time.monotonic()
         await _promote_chunk(run, "promoted", (done, upto))
+        run.keep_pace(upto - done, time.monotonic() - started)
         done = upto
     await _promote_by_phone(run)
 
@@ -181,8 +191,9 @@ async def _promote(run: Run) -> None:
 async def _promote_by_phone(run: Run) -> None:
     done = run.batch.promoted_by_phone
     while True:
+        limit = min(run.step_rows, PROMOTED_ROWS)
         async with runtime.repo.snapshot(run.scope):
-            parameters = queries.identified(run.batch.id, after=done, limit=PROMOTED_ROWS)
+            parameters = queries.identified(run.batch.id, after=done, limit=limit)
             upto = (await runtime.repo.sql(queries.NEXT_BY_PHONE, parameters)).scalar_one()
         if upto is None:
             return

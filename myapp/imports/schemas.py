@@ -1,6 +1,6 @@
 """Tables of imports: batches, the staged rows of their files, and the receipts. Private to the context."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,6 +8,7 @@ from sqlalchemy import ARRAY, BigInteger, CheckConstraint, DateTime, Index, Text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
+from myapp.kit.changeset import Changeset
 from myapp.kit.ids import uuid7
 from myapp.kit.repo import WorkspaceOwned
 
@@ -82,6 +83,13 @@ class ImportBatch(WorkspaceOwned, table=True):
     inserted_at: datetime = _time(
         sa_column_kwargs={"server_default": func.now(), "nullable": False}
     )
+
+    @staticmethod
+    def cancel(batch: "ImportBatch") -> Changeset["ImportBatch"]:
+        """Return the changes of a cancel: a worker that has the batch ends it, else it ends now."""
+        if batch.phase == "waiting":
+            return Changeset(batch).put("phase", "cancelled").put("finished_at", datetime.now(UTC))
+        return Changeset(batch).put("phase", "cancelling")
 
 
 class ImportRow(WorkspaceOwned, table=True):

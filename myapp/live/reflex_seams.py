@@ -6,7 +6,7 @@ one of them moves.
 
 import contextlib
 import urllib.parse
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping, MutableMapping
 from typing import Any, cast
 
 import reflex as rx
@@ -265,9 +265,14 @@ def events_of(spec: Any) -> list[tuple[str, dict[str, Any]]]:
     return [(event.name, dict(event.payload)) for event in Event.from_event_type(spec)]
 
 
-def fork_registration() -> None:
-    """Let one more app be made in this process; Reflex allows one per registration of States."""
-    RegistrationContext.set(RegistrationContext.ensure_context().fork())
+@contextlib.contextmanager
+def forked_registration() -> Generator[None]:
+    """Let one more app be made within the block; Reflex allows one per registration of States."""
+    token = RegistrationContext.set(RegistrationContext.ensure_context().fork())
+    try:
+        yield
+    finally:
+        RegistrationContext.reset(token)
 
 
 @contextlib.asynccontextmanager

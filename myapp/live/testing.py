@@ -17,7 +17,7 @@ import asyncio
 import contextlib
 import json
 import uuid
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from typing import Any, cast
 
 import reflex as rx
@@ -222,12 +222,13 @@ class Room:
         cast("Any", processor).enqueue = enqueue
 
 
-def new_app(**options: Any) -> rx.App:
-    """Return one more app of this process; Reflex allows one per registration of States."""
-    reflex_seams.fork_registration()
-    app = rx.App(**options)
-    root.wrap(app)
-    return app
+@contextlib.contextmanager
+def new_app(**options: Any) -> Generator[rx.App]:
+    """Make one more app of this process, for the block; Reflex allows one per registration of States."""
+    with reflex_seams.forked_registration():
+        app = rx.App(**options)
+        root.wrap(app)
+        yield app
 
 
 @contextlib.asynccontextmanager

@@ -20,11 +20,16 @@ def import_file(
     if not path.is_file():
         raise CannotRun(f"{path}: there is no such file")
     with services.reached() as settings:
-        from myapp import application
+        from myapp import application, imports
+        from myapp.kit.repo import NotFound
 
-        counts = asyncio.run(
-            application.import_file(settings, path, as_email=as_email, wait=is_waiting)
-        )
+        refusals = (NotFound, imports.CannotImport, imports.FileTooLarge, imports.StoreFull)
+        try:
+            counts = asyncio.run(
+                application.import_file(settings, path, as_email=as_email, wait=is_waiting)
+            )
+        except refusals as error:
+            raise CannotRun(f"{path.name}: {error}", code=1) from None
     if as_json:
         typer.echo(json.dumps(counts, default=str))
     else:

@@ -70,14 +70,14 @@ def authorize(state, policy):
 @pytest.fixture
 async def connect(hub):
     """Connect simulated tabs to a running hub."""
-    app = new_app(_state=rx.State)
-    hub.attach(
-        app,
-        authenticate=authenticate,
-        authorize=authorize,
-        allowed_origins={"http://localhost"},
-        expected=(LookupError,),
-    )
-    house.add_pages(app)
-    async with live(app, hub) as connect:
-        yield connect
+    with new_app(_state=rx.State) as app:
+        hub.attach(
+            app,
+            authenticate=authenticate,
+            authorize=authorize,
+            allowed_origins={"http://localhost"},
+            expected=(LookupError,),
+        )
+        house.add_pages(app)
+        async with live(app, hub) as connect:
+            yield connect

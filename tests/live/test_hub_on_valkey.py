@@ -32,35 +32,35 @@ async def test_pushes_survive_the_loss_of_the_bus(valkey, speaker):
 
     pubsub = PubSub(valkey.url())
     hub = Hub(pubsub, speaker, {"contacts": Channel("contacts", fold, speaker.load)}, check_s=0.2)
-    app = new_app()
-    house.add_pages(app)
-    hub.attach(
-        app,
-        authenticate=authenticate,
-        authorize=lambda _state, _policy: None,
-        allowed_origins={"http://localhost"},
-    )
+    with new_app() as app:
+        house.add_pages(app)
+        hub.attach(
+            app,
+            authenticate=authenticate,
+            authorize=lambda _state, _policy: None,
+            allowed_origins={"http://localhost"},
+        )
 
-    def say(number):
-        message = speaker.say(CONTACTS, ("set", {"head": number}), is_lost=True)
-        pubsub.publish(message.topic, message.seq, json.dumps(message.events))
+        def say(number):
+            message = speaker.say(CONTACTS, ("set", {"head": number}), is_lost=True)
+            pubsub.publish(message.topic, message.seq, json.dumps(message.events))
 
-    async with pubsub.run(), live(app, hub) as connect:
-        await until(lambda: pubsub.is_connected)
-        view = await connect()
-        await view.mount("/contacts")
-        say(1)
-        await view.until(lambda: view[ContactPage.head] == 1)
-        assert hub.counters["resyncs"] == 0
-        valkey.stop()
-        await until(lambda: not pubsub.is_connected)
-        say(2)
-        await view.until(lambda: view[ContactPage.head] == 2)
-        assert hub.counters["resyncs"] == 1
-        valkey.start()
-        await until(lambda: pubsub.is_connected)
-        say(3)
-        await view.until(lambda: view[ContactPage.head] == 3)
+        async with pubsub.run(), live(app, hub) as connect:
+            await until(lambda: pubsub.is_connected)
+            view = await connect()
+            await view.mount("/contacts")
+            say(1)
+            await view.until(lambda: view[ContactPage.head] == 1)
+            assert hub.counters["resyncs"] == 0
+            valkey.stop()
+            await until(lambda: not pubsub.is_connected)
+            say(2)
+            await view.until(lambda: view[ContactPage.head] == 2)
+            assert hub.counters["resyncs"] == 1
+            valkey.start()
+            await until(lambda: pubsub.is_connected)
+            say(3)
+            await view.until(lambda: view[ContactPage.head] == 3)
 
 
 async def until(condition):

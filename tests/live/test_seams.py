@@ -32,7 +32,8 @@ STATE_JS = Path(reflex_base.__file__).parent / ".templates" / "web" / "utils" / 
 
 @pytest.fixture
 async def app():
-    return new_app(_state=rx.State)
+    with new_app(_state=rx.State) as made:
+        yield made
 
 
 async def test_the_namespace_has_the_three_events_and_the_token_maps(app):
