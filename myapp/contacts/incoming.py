@@ -25,7 +25,9 @@ The result is the same as if the rows had been written one by one in order, in c
   there and is remarked.
 * A contact that nothing is new about is not written.
 
-Rows known by phone and name are to come after those known otherwise, in calls of their own.
+Rows known by phone and name are to come after those known otherwise, in calls of their own. One limit:
+where several contacts already share both a name and a number, which of them a row with several numbers
+is about can depend on the size of the chunks.
 Locks are taken in one order (contacts by id, organizations, addresses), the same as a person's edit
 takes them. Who was there first wins: ``LostRace`` asks the caller to roll back and try again.
 """
