@@ -28,12 +28,14 @@ from uuid import UUID
 import psycopg
 from alembic.config import Config as AlembicConfig
 
-from alembic import command
-from myapp import accounts, application, config, imports
-from myapp.imports import processing
-from myapp.kit.embedded import EmbeddedPostgres, EmbeddedValkey
-
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from alembic import command  # noqa: E402 (found from the root)
+from myapp import accounts, application, config, imports  # noqa: E402
+from myapp.imports import processing  # noqa: E402
+from myapp.kit.embedded import EmbeddedPostgres, EmbeddedValkey  # noqa: E402
+
 PEER_ROWS_PER_S = 51_500
 PEER = "Phoenix 1.8, a changeset per row, measured on two cores"
 FIRST = (

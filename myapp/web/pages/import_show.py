@@ -1,6 +1,7 @@
 """An import's page: what was found in its file, how far it is, what became of each row."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,8 +22,8 @@ from myapp.web.pages.imports import tone_of
 from myapp.web.shell import ScopedState, Shell, page
 
 TARGETS = [(str(field), field.label) for field in imports.Field]
-DELIMITERS = list(imports.DELIMITERS.items())
-ENCODINGS = [(name, name) for name in imports.ENCODINGS]
+DELIMITERS = [(sign, name.title()) for sign, name in imports.DELIMITERS.items()]
+ENCODINGS = [(name, name.upper().replace("_", "-")) for name in imports.ENCODINGS]
 HEADERS = [("yes", "Column names"), ("no", "A contact")]
 
 
@@ -269,7 +270,7 @@ def preview_stage() -> rx.Component:
 
 
 def reading_field(
-    label: str, setting: str, options: list[tuple[str, str]], value: Any
+    label: str, setting: str, options: Sequence[tuple[str, str]], value: Any
 ) -> rx.Component:
     """One setting of how the file is read."""
     control_id = f"reading-{setting}"

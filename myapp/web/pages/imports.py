@@ -139,11 +139,14 @@ def result_of(batch: Any) -> Any:
         rx.el.span(
             core.number(batch.rows_created),
             " created",
-            rx.cond(
-                batch.rows_rejected > 0,
-                rx.el.span(" · ", core.number(batch.rows_rejected), " rejected"),
-                rx.fragment(),
-            ),
+            *[
+                rx.cond(count > 0, rx.el.span(" · ", core.number(count), f" {fate}"), rx.fragment())
+                for fate, count in (
+                    ("updated", batch.rows_updated),
+                    ("unchanged", batch.rows_unchanged),
+                    ("rejected", batch.rows_rejected),
+                )
+            ],
             class_name="numeric",
         ),
     )
