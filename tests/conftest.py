@@ -7,6 +7,7 @@ The controlling process starts the servers once; each test process clones a migr
 import contextlib
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -51,6 +52,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         server.stop()
         if isinstance(server, EmbeddedPostgres):
             server.erase()
+    for server in _servers[:1]:
+        shutil.rmtree(server.root.parent, ignore_errors=True)
     if _servers:
         os.environ.pop("TEST_SUPER_URL", None)
     _servers.clear()

@@ -54,9 +54,12 @@ class House:
         return f"http://localhost:{self.port}"
 
     @property
+    def settings(self) -> Settings:
+        return Settings.model_validate({"DATA_DIR": self.data_dir})
+
+    @property
     def addresses(self) -> dict[str, str]:
-        settings = Settings.model_validate({"DATA_DIR": self.data_dir})
-        return {name: server.url() for name, server in services.embedded(settings).items()}
+        return {name: server.url() for name, server in services.embedded(self.settings).items()}
 
     def sql(self, statement: str, *parameters: object) -> list[tuple]:
         with psycopg.connect(self.addresses["DATABASE_URL"]) as connection:
@@ -107,6 +110,8 @@ def house() -> Iterator[House]:
     data_dir.chmod(0o755)
     with running_house(data_dir) as running:
         yield running
+    # As root the cluster lies outside the folder.
+    services.embedded(running.settings)["DATABASE_URL"].erase()
     shutil.rmtree(data_dir, ignore_errors=True)
 
 
