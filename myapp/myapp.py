@@ -49,6 +49,7 @@ async def lifespan() -> AsyncGenerator[None]:
             app,
             authenticate=people.authenticate,
             authorize=people.authorize,
+            authorize_join=people.authorize_join,
             allowed_origins=settings.allowed_origins,
             on_refused=shell.on_refused,
             expected=shell.EXPECTED,

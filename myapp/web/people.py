@@ -17,6 +17,7 @@ import structlog
 from myapp import accounts
 from myapp.accounts import Role, Scope
 from myapp.kit.repo import NotFound
+from myapp.kit.topics import Topic
 from myapp.live.state import Refused
 
 COOKIE = "myapp_session"
@@ -94,6 +95,13 @@ async def authorize(state: Any, policy: Any) -> None:
     scope.require(policy)
     structlog.contextvars.bind_contextvars(person_id=str(scope.person_id))
     _current.set(scope)
+
+
+def authorize_join(_state: Any, topic: Topic) -> None:
+    """Let a tab follow topics of its own workspace and its person's own; raises ``Refused``."""
+    scope = current_scope()
+    if topic.workspace_id not in {scope.workspace_id, scope.person_id}:
+        raise Refused("This topic belongs to another workspace.")
 
 
 def params_of(state: Any) -> dict[str, Any]:

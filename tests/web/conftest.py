@@ -47,6 +47,7 @@ async def connect(hub: Hub) -> AsyncIterator[Room]:
         endpoint.app,
         authenticate=people.authenticate,
         authorize=people.authorize,
+        authorize_join=people.authorize_join,
         allowed_origins={"http://localhost"},
         on_refused=shell.on_refused,
         expected=shell.EXPECTED,
