@@ -57,11 +57,17 @@ class IncomingCounts:
 
 
 async def upsert_incoming(
-    scope: Scope, rows: str, earlier: str, parameters: dict[str, Any]
+    scope: Scope,
+    rows: str,
+    earlier: str,
+    parameters: dict[str, Any],
+    *,
+    is_contended: bool = False,
 ) -> IncomingCounts:
     """Write rows of a source as contacts, in the open transaction; see the module for the contract.
 
-    Says nothing: the caller announces ``ContactsImported``. Raises ``LostRace``.
+    Says nothing: the caller announces ``ContactsImported``. Raises ``LostRace``; a caller who lost one
+    asks again with ``is_contended``, and every contact concerned is locked before it is read.
     """
     if scope.workspace_id is None:
         raise ValueError("contacts belong to a workspace; this scope has none")
@@ -71,6 +77,8 @@ async def upsert_incoming(
     shape = (await sql(statements.SHAPE)).one()
     if shape.followers:
         await _follow()
+    if is_contended:
+        await sql(statements.LOCK_MATCHED)
     if shape.followers or shape.known:
         await sql(statements.LEAD)
         await sql(statements.NOTICE_EARLIER.format(earlier=earlier), parameters)

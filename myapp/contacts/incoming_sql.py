@@ -265,6 +265,14 @@ SELECT count(*) FROM (
 ) locked
 """
 
+LOCK_MATCHED = """
+SELECT count(*) FROM (
+    SELECT c.id FROM contacts c
+    WHERE c.workspace_id = :workspace_id AND c.id IN (SELECT contact_id FROM incoming_contacts)
+    ORDER BY c.id FOR UPDATE
+) locked
+"""
+
 MISSING_ORGANIZATIONS = """
 WITH named AS (
     SELECT DISTINCT ON (lower(organization)) organization, lower(organization) AS name_key

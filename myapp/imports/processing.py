@@ -204,7 +204,7 @@ async def _promote_by_phone(run: Run) -> None:
 async def _promote_chunk(run: Run, cursor: str, span: tuple[int, int]) -> None:
     for remaining in reversed(range(RACES_LOST)):
         try:
-            moved = await _promote_once(run, cursor, span)
+            moved = await _promote_once(run, cursor, span, is_contended=remaining < RACES_LOST - 1)
         except (LostRace, IntegrityError, DBAPIError) as error:
             # Somebody edited these very contacts at this moment: what he did is read again.
             if remaining == 0 or not _is_race(error):
@@ -221,14 +221,18 @@ def _is_race(error: Exception) -> bool:
     return isinstance(getattr(error, "orig", None), _RETRIED)
 
 
-async def _promote_once(run: Run, cursor: str, span: tuple[int, int]) -> ImportBatch:
+async def _promote_once(
+    run: Run, cursor: str, span: tuple[int, int], *, is_contended: bool
+) -> ImportBatch:
     scope, batch_id = run.scope, run.batch.id
     rows = queries.ROWS.format(
         kind="kind = 'p'" if cursor == "promoted_by_phone" else "kind <> 'p'"
     )
     spanned = queries.identified(batch_id, after=span[0], upto=span[1])
     async with _holding(run):
-        counts = await contacts.upsert_incoming(scope, rows, queries.EARLIER, spanned)
+        counts = await contacts.upsert_incoming(
+            scope, rows, queries.EARLIER, spanned, is_contended=is_contended
+        )
         await runtime.repo.sql(queries.GIVE_RECEIPTS, queries.identified(batch_id))
         amended = 0
         if counts.changed_before:

@@ -29,10 +29,11 @@ class DataLock:
         """Write down the programs that run now, with the moments they were born."""
         programs = {name: [pid, born(pid)] for name, pid in pids.items()}
         text = json.dumps({"pid": os.getpid(), "task": self._task, "programs": programs})
-        self._file.seek(0)
-        self._file.truncate()
-        self._file.write(text)
-        self._file.flush()
+        # One write over the old text, never an empty file: whoever reads it, also after a crash, finds
+        # either record. Spaces cover what an older, longer one leaves.
+        data = text.encode()
+        length = os.fstat(self._file.fileno()).st_size
+        os.pwrite(self._file.fileno(), data.ljust(length), 0)
 
 
 @contextlib.contextmanager
