@@ -42,7 +42,7 @@ FIRST = (
     "Ada",
     "Alan",
     "Barbara",
-    "Claude",
+    "Carol",
     "Dorothy",
     "Edsger",
     "Emmy",

@@ -10,7 +10,7 @@ ORGANIZATIONS = (
     "Trondheim Labs",
 )  # fmt: skip
 FIRST_NAMES = (
-    "Ada", "Alan", "Barbara", "Claude", "Dorothy", "Edsger", "Emmy", "Frances", "Grace", "Hedy",
+    "Ada", "Alan", "Barbara", "Carol", "Dorothy", "Edsger", "Emmy", "Frances", "Grace", "Hedy",
     "Ida", "Jean", "Katherine", "Lise", "Margaret", "Niklaus", "Olga", "Radia", "Sophie", "Tim",
 )  # fmt: skip
 LAST_NAMES = (
