@@ -147,8 +147,15 @@ async def import_file(
 
 
 async def offer_set_up(settings: Settings) -> None:
-    """Write the one-time set-up link of a fresh installation where ``run`` finds and prints it."""
+    """Write the one-time set-up link of a fresh installation where ``run`` finds and prints it.
+
+    A link that is still good stays: a web process that starts again must not end it.
+    """
     path = settings.data_dir / "setup-link"
+    if path.exists() and await accounts.is_set_up_token(
+        path.read_text().strip().rpartition("/")[2]
+    ):
+        return
     path.unlink(missing_ok=True)
     if settings.is_development:
         return

@@ -9,11 +9,10 @@ from sqlalchemy import DateTime, UniqueConstraint, func
 from sqlmodel import Field, SQLModel
 
 from myapp.accounts.scope import Role
-from myapp.kit.changeset import Attrs, Changeset
+from myapp.kit.changeset import EMAIL, Attrs, Changeset
 from myapp.kit.ids import uuid7
 from myapp.kit.repo import WorkspaceOwned
 
-EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+")
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 

@@ -9,11 +9,10 @@ from sqlalchemy import Computed, DateTime, Index, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import BYTEA
 from sqlmodel import Column, Field, Relationship, Text
 
-from myapp.kit.changeset import Attrs, Changeset
+from myapp.kit.changeset import EMAIL, Attrs, Changeset
 from myapp.kit.ids import uuid7
 from myapp.kit.repo import WorkspaceOwned
 
-EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+")
 PHONE = re.compile(r"[+(]?[0-9][0-9 ()./\-]{2,}(?:\s*(?:x|ext\.?)\s*[0-9]+)?", re.IGNORECASE)
 FORM_FIELDS = ("first_name", "last_name", "email", "phone", "organization_name", "notes")
 NAME_MAX, EMAIL_MAX, PHONE_MAX, ORGANIZATION_MAX, NOTES_MAX = 160, 254, 40, 200, 10_000

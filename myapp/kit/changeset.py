@@ -22,6 +22,7 @@ Attrs = Mapping[str, Any]
 T = TypeVar("T")
 
 BLANK = "can't be blank"
+EMAIL = re.compile(r"[^@\s,;<>\"]+@[^@\s,;<>\"]+\.[^@\s,;<>\"]+")
 TAKEN = "has already been taken"
 
 

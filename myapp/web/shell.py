@@ -1,5 +1,6 @@
 """What every page of a workspace has: a scope, and a shell that names person and workspace."""
 
+import json
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +10,7 @@ from myapp import accounts
 from myapp.accounts import NotPermitted, Role, Scope
 from myapp.kit.repo import NotFound
 from myapp.live.state import LiveState, allow
-from myapp.web import people
+from myapp.web import auth, people
 from myapp.web.components import layouts
 from myapp.web.components.core import Child, Flag
 from myapp.web.components.layouts import Section
@@ -70,10 +71,8 @@ def on_refused(state: Any, refusal: Exception) -> Any:
 
 def leave_for_sign_in(state: Any) -> Any:
     """Leave the app for the sign-in page, a document of its own, and come back afterwards."""
-    path = people.path_of(state)
-    return rx.call_script(
-        f"window.location.replace('/sign-in?next=' + encodeURIComponent({path!r}))"
-    )
+    address = json.dumps(auth.sign_in_address(people.path_of(state)))
+    return rx.call_script(f"window.location.replace({address})")
 
 
 def page(active: Section, *children: Child, is_ready: Flag = True) -> rx.Component:

@@ -1,10 +1,23 @@
 """Telemetry: lines carry ids and no secrets."""
 
 import json
+import logging
 
+import pytest
 import structlog
 
 from myapp.kit import telemetry
+
+
+@pytest.fixture
+def own_logging():
+    """Keep the handler that writes to this test's captured stream out of the tests that follow."""
+    root = logging.getLogger()
+    handlers, level, settings = root.handlers[:], root.level, structlog.get_config()
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    structlog.configure(**settings)
 
 
 def redacted(**event):
@@ -31,7 +44,7 @@ def test_the_cause_holds_the_ids_bound_to_this_context_only():
         assert telemetry.cause() == {"request_id": "r", "person_id": "p"}
 
 
-def test_json_lines_can_be_parsed_and_carry_bound_ids(capsys):
+def test_json_lines_can_be_parsed_and_carry_bound_ids(own_logging, capsys):
     telemetry.configure(level="info", is_json=True)
     with structlog.contextvars.bound_contextvars(request_id="r"):
         structlog.get_logger("test").info("happened", token="t")

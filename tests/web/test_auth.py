@@ -1,6 +1,7 @@
 """Signing in and out over plain forms: cookies, refusals, limits, ways back, the set-up link."""
 
 from http.cookies import SimpleCookie
+from urllib.parse import quote
 
 import pytest
 
@@ -230,7 +231,8 @@ async def test_signing_out_sends_every_open_tab_of_the_session_away(visit, conne
     colleague = await visit(await scope_fixture(workspace_of=scope), "/contacts")
     await browser(cookies=cookies).post("/sign-out")
     await mine.until(lambda: any("/sign-in?next=" in str(event) for event in mine.events))
-    assert f"/w/{scope.workspace_slug}/contacts?page=1" in str(mine.events[-1]["payload"])
+    back = quote(f"/w/{scope.workspace_slug}/contacts?page=1", safe="")
+    assert f"/sign-in?next={back}" in str(mine.events[-1]["payload"])
     before = len(mine.deltas)
     await mine.send(ContactIndex.refresh)
     assert "reset" not in str(mine.deltas[before:])
